@@ -1,0 +1,1 @@
+"""PCM to words: the speech recognition engines. Runs only in worker processes."""

@@ -1,0 +1,1 @@
+"""Bytes to PCM to speech: decoding and voice activity. Runs only in worker processes."""

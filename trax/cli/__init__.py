@@ -1,0 +1,1 @@
+"""trax-ctl: it shows and asks, it decides nothing."""

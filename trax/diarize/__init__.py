@@ -1,0 +1,1 @@
+"""PCM to turns: embeddings, clustering, smoothing. Runs only in worker processes."""

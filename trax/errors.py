@@ -1,0 +1,211 @@
+"""The errors of Trax: one tree, drawn here.
+
+    TraxError
+    ├── ConfigError            the settings cannot be used; carries every problem at once
+    ├── RecordingError         this recording cannot be processed, however often it is tried
+    │   ├── UnreadableRecording    not ours to open, or not a regular file (link, pipe, device)
+    │   ├── EmptyRecording         no bytes
+    │   ├── RecordingTooLarge      over a limit of size or length
+    │   ├── UnsupportedRecording   an extension or container Trax does not take, or the two disagree
+    │   ├── DamagedRecording       the media library gives up on it
+    │   └── NoAudio                a sound container without a sound track
+    ├── ModelError             a model is missing, damaged or of the wrong kind
+    ├── WorkerError            a worker process failed; another attempt can help
+    │   ├── WorkerCrashed          it ended by itself or by a signal
+    │   └── WorkerHung             it made no progress for too long
+    ├── StorageError           the disk refused; another attempt can help
+    │   └── DiskFull               no room
+    ├── LedgerError            the ledger cannot be read or is another daemon's
+    ├── JobError               what was asked of a job does not fit its state
+    ├── ControlError           the daemon cannot be reached or does not understand
+    └── Cancelled              someone asked for the job to end
+
+Every error says what happened (`what`), to which file (`file`), and what the user can do (`advice`), has a stable `code`,
+and knows whether trying again can help (`permanent`). Errors cross the process wall as plain dicts.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class TraxError(Exception):
+    """The root. `what` and `advice` are sentences for the person who dropped the file."""
+
+    code: ClassVar[str] = "error"
+    permanent: ClassVar[bool] = True
+    default_advice: ClassVar[str] = "See the log of traxd for details."
+
+    def __init__(self, what: str, *, file: str | None = None, advice: str | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.file = file
+        self.advice = advice or self.default_advice
+
+    def __str__(self) -> str:
+        where = f"{self.file}: " if self.file else ""
+        return f"{where}{self.what} {self.advice}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """What crosses the process wall and what `<name>.error.json` shows: code, what, advice, file, permanent."""
+        return {
+            "code": self.code,
+            "what": self.what,
+            "advice": self.advice,
+            "file": self.file,
+            "permanent": self.permanent,
+        }
+
+
+class ConfigError(TraxError):
+    """The settings cannot be used. `problems` lists every mistake, one line each."""
+
+    code = "config"
+    default_advice = "Correct the settings and start again; `trax-ctl config check` reads them without starting."
+
+    def __init__(self, problems: list[str], *, file: str | None = None) -> None:
+        super().__init__("\n".join(problems), file=file)
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        heading = f"{len(self.problems)} problem(s) in {self.file or 'the settings'}:"
+        return "\n".join([heading, *(f"  - {problem}" for problem in self.problems), self.advice])
+
+
+class RecordingError(TraxError):
+    """This recording cannot be processed, however often it is tried."""
+
+    code = "recording"
+    default_advice = "Check the recording and drop it again."
+
+
+class UnreadableRecording(RecordingError):
+    """The file may not be opened, or is a link, a pipe or a device."""
+
+    code = "unreadable"
+    default_advice = "Drop a regular file that the trax user may read."
+
+
+class EmptyRecording(RecordingError):
+    """The file has no bytes."""
+
+    code = "empty"
+    default_advice = "Copy the recording again: the file has no bytes."
+
+
+class RecordingTooLarge(RecordingError):
+    """The file is over a limit of size or length."""
+
+    code = "too-large"
+    default_advice = "Split the recording, or raise the limit in the settings and retry."
+
+
+class UnsupportedRecording(RecordingError):
+    """An extension or container that Trax does not take, or the two disagree."""
+
+    code = "unsupported"
+    default_advice = "Convert the recording to one of the formats in the settings, such as .wav or .mp3."
+
+
+class DamagedRecording(RecordingError):
+    """The media library gives up on the file."""
+
+    code = "damaged"
+    default_advice = "Export the recording again from its source: the file is cut short or damaged."
+
+
+class NoAudio(RecordingError):
+    """A container without a sound track."""
+
+    code = "no-audio"
+    default_advice = "Check that the recording has a sound track."
+
+
+class ModelError(TraxError):
+    """A model is missing, damaged or of the wrong kind."""
+
+    code = "model"
+    default_advice = "See `trax-ctl models list`; after mending the models, `trax-ctl retry` the job."
+
+
+class WorkerError(TraxError):
+    """A worker process failed; another attempt can help."""
+
+    code = "worker"
+    permanent = False
+    default_advice = "Trax tries again by itself."
+
+
+class WorkerCrashed(WorkerError):
+    """A worker ended by itself, by a signal, or for lack of memory."""
+
+    code = "worker-crashed"
+
+
+class WorkerHung(WorkerError):
+    """A worker made no progress for too long and was ended."""
+
+    code = "worker-hung"
+
+
+class StorageError(TraxError):
+    """The disk refused an operation."""
+
+    code = "storage"
+    permanent = False
+    default_advice = "Check the disk; Trax tries again by itself."
+
+
+class DiskFull(StorageError):
+    """No room is left where something must be written."""
+
+    code = "disk-full"
+    default_advice = "Make room on the disk; Trax goes on by itself."
+
+
+class LedgerError(TraxError):
+    """The ledger cannot be read, or belongs to another running daemon."""
+
+    code = "ledger"
+    default_advice = "See `trax-ctl doctor`."
+
+
+class JobError(TraxError):
+    """What was asked of a job does not fit its state, or there is no such job."""
+
+    code = "job"
+    default_advice = "See `trax-ctl status`."
+
+
+class ControlError(TraxError):
+    """The daemon cannot be reached, refuses, or does not understand."""
+
+    code = "control"
+    default_advice = "Is traxd running? See `systemctl status traxd`."
+
+
+class Cancelled(TraxError):
+    """Someone asked for the job to end."""
+
+    code = "cancelled"
+    default_advice = "`trax-ctl retry` takes the job up again."
+
+
+def _tree(root: type[TraxError]) -> dict[str, type[TraxError]]:
+    found = {root.code: root}
+    for child in root.__subclasses__():
+        found.update(_tree(child))
+    return found
+
+
+def from_dict(plain: dict[str, Any]) -> TraxError:
+    """The error that `as_dict` described; one that is not in the tree comes back as `WorkerError`.
+
+    The dict comes from a child that met hostile bytes, so nothing in it is trusted to be of the right type.
+    """
+    kind = _tree(TraxError).get(str(plain.get("code")), WorkerError)
+    what = str(plain.get("what") or "A worker failed without saying why.")[:2000]
+    if kind is ConfigError:
+        return ConfigError([what])
+    advice, file = plain.get("advice"), plain.get("file")
+    return kind(what, file=str(file)[:1000] if file else None, advice=str(advice)[:1000] if advice else None)

@@ -1,0 +1,197 @@
+"""The only code that writes, syncs, renames, moves across mounts and removes. Everything durable goes through here.
+
+A rename is only durable once the folder that holds the name is synced, and a file's bytes only once the file is: so each
+function here returns when what it did would survive a power cut. An fsync that failed may have dropped the dirty pages and
+would succeed when repeated, so it is never repeated: it raises `StorageError` and the caller must not go on as if it had worked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+from trax.errors import DiskFull, StorageError
+
+FILE_MODE = 0o640
+FOLDER_MODE = 0o750
+_CHUNK = 1 << 20
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+
+
+@contextlib.contextmanager
+def _told(action: str, path: Path) -> Iterator[None]:
+    """Turn an OSError into an error of ours that names the file and says whether it was for lack of room."""
+    try:
+        yield
+    except OSError as error:
+        kind = DiskFull if error.errno in _NO_ROOM else StorageError
+        raise kind(f"Could not {action}: {error.strerror}.", file=os.fsencode(path).decode(errors="backslashreplace")) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    with _told("sync the folder", folder):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def make_folder(folder: Path, mode: int = FOLDER_MODE) -> None:
+    """Create a folder and its missing parents, durably; one that is there already stays as it is."""
+    if folder.is_dir():
+        return
+    if folder.parent != folder:
+        make_folder(folder.parent, mode)
+    with _told("create the folder", folder):
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
+            folder.chmod(mode)  # the umask must not decide who may look in
+    sync_folder(folder.parent)
+
+
+def write_with(path: Path, fill: Callable[[IO[bytes]], object], mode: int = FILE_MODE) -> None:
+    """Replace `path` with what `fill` writes: a reader sees the old file or the whole new one, never a part."""
+    temporary = path.with_name(f".trax-{secrets.token_hex(8)}.tmp")
+    try:
+        with _told("write", path):
+            with temporary.open("xb") as handle:
+                os.fchmod(handle.fileno(), mode)
+                fill(handle)
+                handle.flush()
+                os.fsync(handle.fileno())
+            temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_bytes(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
+    """Replace `path` with `data`, atomically and durably."""
+    write_with(path, lambda handle: handle.write(data), mode)
+
+
+def append(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
+    """Add `data` to the end of a file and sync it; the file is created when missing."""
+    with _told("append to", path):
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, mode)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            os.fsync(descriptor)
+            is_new = os.fstat(descriptor).st_size == len(data)
+        finally:
+            os.close(descriptor)
+    if is_new:
+        sync_folder(path.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Make a file's bytes durable."""
+    with _told("sync", path):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def rename(source: Path, target: Path) -> None:
+    """Move a name within one file system, durably, replacing what `target` named.
+
+    Raises OSError with errno EXDEV when the two are on different mounts (see `move`), StorageError otherwise.
+    """
+    try:
+        os.rename(source, target)  # noqa: PTH104 - Path.rename would follow the same call; os keeps byte names plain
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            raise
+        with _told("move", source):
+            raise
+    sync_folder(target.parent)
+    if source.parent != target.parent:
+        sync_folder(source.parent)
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hex. A link is not followed."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    with os.fdopen(descriptor, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def copy(source: Path, target: Path, mode: int = FILE_MODE) -> str:
+    """Copy a regular file's bytes, durably, and return their SHA-256 as read back from the copy.
+
+    Raises StorageError when what arrived is not what was read.
+    """
+    digest = hashlib.sha256()
+
+    def fill(handle: IO[bytes]) -> None:
+        descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW)
+        with os.fdopen(descriptor, "rb") as reader:
+            while chunk := reader.read(_CHUNK):
+                digest.update(chunk)
+                handle.write(chunk)
+
+    write_with(target, fill, mode)
+    if sha256_of(target) != digest.hexdigest():
+        raise StorageError("The copy differs from the original.", file=str(target))
+    return digest.hexdigest()
+
+
+def move(source: Path, target: Path) -> None:
+    """Move a file, across mounts if need be; the source goes only once the copy is durable and compared."""
+    try:
+        rename(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        copy(source, target)
+        remove(source)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a link, durably; one that is gone already is fine."""
+    with _told("remove", path):
+        path.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder with all it holds, durably; links inside are removed, not followed."""
+    if folder.exists():
+        with _told("remove", folder):
+            shutil.rmtree(folder)
+        sync_folder(folder.parent)
+
+
+def free_bytes(folder: Path) -> int:
+    """Bytes that may still be written to the file system of `folder`."""
+    return shutil.disk_usage(folder).free
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[bool]:
+    """Hold an exclusive `flock` on `path` for the block; yields False at once when another process has it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)

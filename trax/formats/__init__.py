@@ -1,0 +1,1 @@
+"""Transcript to text: the output formats. Pure functions."""

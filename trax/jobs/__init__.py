@@ -1,0 +1,1 @@
+"""What is remembered: jobs, their state machine, the ledger and the archives."""

@@ -1,0 +1,1 @@
+"""The worker processes: the decode child, the lane worker, the tools."""
