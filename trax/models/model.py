@@ -22,7 +22,7 @@ class Model:
     `path` is the model's file, None when it lies inside the wheel of the engine that loads it; `sha256` (hex) is of that file as it was
     added, None where the wheel's own record vouches for it. `version` is the model's own, or of the package it comes in. `scope` is "open"
     or names the narrow field the model knows, such as "digits". `languages` are ISO 639 codes, or "*" for any. `size` is in bytes.
-    `settings` are what its card recommends, such as {"threshold": 0.35}.
+    `settings` are what its card recommends and what its header tells, such as {"threshold": 0.35}.
     """
 
     name: str
@@ -43,34 +43,34 @@ class Model:
         return ANY_LANGUAGE in self.languages or language in self.languages
 
 
-def to_plain(model: Model) -> dict[str, Any]:
-    """A model as JSON-ready values."""
-    return {**asdict(model), "languages": list(model.languages), "settings": dict(model.settings)}
+    def to_plain(self) -> dict[str, Any]:
+        """The model as JSON-ready values."""
+        return {**asdict(self), "languages": list(self.languages), "settings": dict(self.settings)}
 
-
-def from_plain(plain: Mapping[str, Any]) -> Model:
-    """The reverse of `to_plain`. Raises KeyError, TypeError or ValueError when the shape is wrong."""
-    kind, engine = str(plain["kind"]), str(plain["engine"])
-    if kind not in get_args(Kind):
-        raise ValueError(f"{kind!r} is no kind of model")
-    if engine not in get_args(EngineName):
-        raise ValueError(f"{engine!r} is no engine")
-    path, sha256, settings = plain["path"], plain["sha256"], plain["settings"]
-    if not isinstance(settings, Mapping):
-        raise TypeError("settings is not a mapping")
-    if isinstance(plain["languages"], str):
-        raise TypeError("languages is not a list")
-    return Model(
-        name=str(plain["name"]),
-        kind=cast("Kind", kind),
-        engine=cast("EngineName", engine),
-        path=None if path is None else str(path),
-        sha256=None if sha256 is None else str(sha256),
-        version=str(plain["version"]),
-        scope=str(plain["scope"]),
-        languages=tuple(str(language) for language in plain["languages"]),
-        licence=str(plain["licence"]),
-        source=str(plain["source"]),
-        size=int(plain["size"]),
-        settings={str(key): value for key, value in settings.items()},
-    )
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Model:
+        """The reverse of `to_plain`. Raises KeyError, TypeError or ValueError when the shape is wrong."""
+        kind, engine = str(plain["kind"]), str(plain["engine"])
+        if kind not in get_args(Kind):
+            raise ValueError(f"{kind!r} is no kind of model")
+        if engine not in get_args(EngineName):
+            raise ValueError(f"{engine!r} is no engine")
+        path, sha256, settings = plain["path"], plain["sha256"], plain["settings"]
+        if not isinstance(settings, Mapping):
+            raise TypeError("settings is not a mapping")
+        if isinstance(plain["languages"], str):
+            raise TypeError("languages is not a list")
+        return cls(
+            name=str(plain["name"]),
+            kind=cast("Kind", kind),
+            engine=cast("EngineName", engine),
+            path=None if path is None else str(path),
+            sha256=None if sha256 is None else str(sha256),
+            version=str(plain["version"]),
+            scope=str(plain["scope"]),
+            languages=tuple(str(language) for language in plain["languages"]),
+            licence=str(plain["licence"]),
+            source=str(plain["source"]),
+            size=int(plain["size"]),
+            settings={str(key): value for key, value in settings.items()},
+        )
