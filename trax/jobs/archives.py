@@ -1,0 +1,91 @@
+"""Finished jobs that left the live table: immutable, checksummed files of one batch each.
+
+A job that was retried is in more than one file: the newest holds. Files are numbered, so the newest is the largest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from trax import files
+from trax.errors import JobError, LedgerError
+from trax.jobs.job import Job, Status
+from trax.jobs.record import join_settings, split_settings
+
+_MAGIC = b"trax-archive-1"
+
+
+class Archives:
+    """The archive files in `folder`. In memory are only each job's id, status and file; the rest is read when asked for.
+
+    `damaged` lists the files that cannot be read: they stay where they are, and the rest goes on without them.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known: dict[str, tuple[Status, Path]] = {}
+        self._last = 0
+        self.damaged: list[Path] = []
+        for path in sorted(folder.glob("archive-*.json")):
+            self._last = max(self._last, int(path.stem.removeprefix("archive-")))
+            try:
+                self._index(path, _read(path)["jobs"])
+            except LedgerError:
+                self.damaged.append(path)
+
+    def _index(self, path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+        for record in records:
+            self._known[record["id"]] = (Status(record["status"]), path)
+
+    def add(self, jobs: Sequence[Job]) -> None:
+        """Make a batch durable in a file of its own. Raises StorageError."""
+        self._last += 1
+        path = self._folder / f"archive-{self._last:08d}.json"
+        split = [split_settings(job) for job in jobs]
+        settings = {job.settings_hash: snapshot for job, (_, snapshot) in zip(jobs, split, strict=True)}
+        records = [record for record, _ in split]
+        body = json.dumps({"settings": settings, "jobs": records}, separators=(",", ":")).encode()
+        files.write_bytes(path, b"%s %s\n%s" % (_MAGIC, hashlib.sha256(body).hexdigest().encode(), body))
+        self._index(path, records)
+
+    def __contains__(self, job_id: str) -> bool:
+        return job_id in self._known
+
+    def ids(self) -> Iterable[str]:
+        """Every archived job's id."""
+        return self._known.keys()
+
+    def counts(self, *, leaving_out: Container[str] = ()) -> Counter[Status]:
+        """How many archived jobs have which status."""
+        return Counter(status for job_id, (status, _) in self._known.items() if job_id not in leaving_out)
+
+    def get(self, job_id: str) -> Job | None:
+        """The job as last archived; None when it never was. Raises LedgerError when its file was damaged since opening."""
+        if job_id not in self._known:
+            return None
+        return next(job for job in self._jobs(self._known[job_id][1]) if job.id == job_id)
+
+    def newest_first(self) -> Iterator[Job]:
+        """Every archived job once, one file in memory at a time."""
+        for path in sorted({path for _, path in self._known.values()}, reverse=True):
+            yield from (job for job in reversed(self._jobs(path)) if self._known[job.id][1] == path)
+
+    def _jobs(self, path: Path) -> list[Job]:
+        batch = _read(path)
+        try:
+            return [join_settings(record, batch["settings"]) for record in batch["jobs"]]
+        except JobError as error:
+            raise LedgerError(error.what, file=str(path)) from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    line, _, body = path.read_bytes().partition(b"\n")
+    if line != b"%s %s" % (_MAGIC, hashlib.sha256(body).hexdigest().encode()):
+        raise LedgerError("An archive of finished jobs is damaged.", file=str(path), advice="Bring it back from a copy of that folder.")
+    batch: dict[str, Any] = json.loads(body)
+    return batch

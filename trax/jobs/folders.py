@@ -1,0 +1,83 @@
+"""The layout of `state/`: where the ledger lies, and where a job's own folder is in each part of its life."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from trax import files
+from trax.errors import JobError
+from trax.jobs.job import Job
+from trax.jobs.record import from_plain, to_plain
+
+#: The job as it was when its folder was last touched; what recovery has when the ledger does not know the folder.
+JOB_FILE = "job.json"
+#: The recording in a job's folder, whatever its name was in the inbox.
+SOURCE_FILE = "source"
+
+
+@dataclass(frozen=True, slots=True)
+class StateFolders:
+    """The parts of the state folder `root`."""
+
+    root: Path
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger's snapshots, its archives and `seen.log`."""
+        return self.root / "ledger"
+
+    @property
+    def work(self) -> Path:
+        """One folder for each job that is not finished: recording and artefacts."""
+        return self.root / "work"
+
+    @property
+    def archive(self) -> Path:
+        """One folder for each completed or cancelled job, until retention or purge."""
+        return self.root / "archive"
+
+    @property
+    def quarantine(self) -> Path:
+        """One folder for each failed job: nothing is deleted because it failed."""
+        return self.root / "quarantine"
+
+    @property
+    def requests(self) -> Path:
+        """What `trax-ctl` asked for while no daemon ran."""
+        return self.root / "requests"
+
+    @property
+    def models(self) -> Path:
+        """Models that were added to those shipped."""
+        return self.root / "models"
+
+    @property
+    def speakers(self) -> Path:
+        """Enrolled voices."""
+        return self.root / "speakers"
+
+    def make(self) -> None:
+        """Create every part that is missing. Raises StorageError."""
+        for folder in (self.ledger, self.work, self.archive, self.quarantine, self.requests, self.models, self.speakers):
+            files.make_folder(folder)
+
+    def find(self, job_id: str) -> Path | None:
+        """The job's folder, wherever it is."""
+        candidates = (part / job_id for part in (self.work, self.quarantine, self.archive))
+        return next((folder for folder in candidates if folder.is_dir()), None)
+
+
+def write_job(folder: Path, job: Job) -> None:
+    """Make the job durable in its folder. Raises StorageError."""
+    files.write_bytes(folder / JOB_FILE, json.dumps(to_plain(job), indent=1, sort_keys=True).encode())
+
+
+def read_job(folder: Path) -> Job:
+    """The job as last written to its folder. Raises JobError when there is none or it cannot be read."""
+    path = folder / JOB_FILE
+    try:
+        return from_plain(json.loads(path.read_bytes()))
+    except (OSError, ValueError, RecursionError) as error:
+        raise JobError(f"A job's record cannot be read: {error}.", file=str(path), advice="See `trax-ctl doctor`.") from error

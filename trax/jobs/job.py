@@ -1,0 +1,187 @@
+"""A job and its state machine: pure functions from one frozen `Job` to the next.
+
+    claim ──▶ CLAIMED ──accept──▶ QUEUED ──start──▶ RUNNING ──complete──▶ COMPLETED
+                 │                  ▲ ▲                │  │
+                 │                  │ ├──interrupt─────┤  │   a graceful stop: the attempt is given back
+                 │                  │ ├──wait──────────┤  │   no room on the disk: the attempt is given back
+                 │                  │ ├──recover───────┤  │   Trax itself was killed: the attempt stays counted
+                 │                  │ └──fail──────────┤  │   transient and attempts left: waits until `not_before`
+                 │                retry                │  │
+                 ├──fail──▶ FAILED ──┤ ◀───fail─────────┘  │   permanent, or no attempt left
+                 ├──complete (the answer to a duplicate)───┼─▶ COMPLETED ──retry (with other settings)──▶ QUEUED
+                 └──cancel──▶ CANCELLED ──retry──▶ QUEUED  │
+                                  ▲──cancel── QUEUED, RUNNING
+
+A job that never passed validation (`media_id` is empty) goes back to CLAIMED when it is retried. An attempt is counted by `start`,
+which the caller makes durable before any work begins: a job that takes Trax down with it is therefore never tried for ever.
+A transition that the picture does not have raises `JobError`. Times are seconds since the epoch and always given by the caller.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from trax.config import Retries
+from trax.errors import JobError, TraxError, WorkerCrashed
+from trax.jobs.retry import delay
+
+
+class Status(StrEnum):
+    """Where a job stands."""
+
+    CLAIMED = "claimed"
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+#: Nothing more happens to these by itself.
+FINISHED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One recording on its way through Trax.
+
+    `source_name` is the path relative to the inbox as it was dropped (undecodable bytes as surrogates); `output_name` the relative stem in
+    the outbox, its subfolder included; `media_id` the SHA-256 of the recording, empty until known; `error` is `TraxError.as_dict()` of what
+    went wrong last; `size` is in bytes, `duration` in seconds of audio; the rest of the numbers are seconds since the epoch.
+    """
+
+    id: str
+    source_name: str
+    output_name: str
+    stages: tuple[str, ...]
+    settings: Mapping[str, Any]
+    settings_hash: str
+    created: float
+    changed: float
+    status: Status = Status.CLAIMED
+    media_id: str = ""
+    stage: str | None = None
+    error: Mapping[str, Any] | None = None
+    attempts: int = 0
+    not_before: float | None = None
+    started: float | None = None
+    finished: float | None = None
+    size: int | None = None
+    duration: float | None = None
+    duplicate_of: str | None = None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing more happens to it by itself."""
+        return self.status in FINISHED
+
+
+def new_job_id(now: float, random: int) -> str:
+    """An id such as `20261122-190512-7f3a9c`: UTC time, then the low 24 bits of `random`; ids sort by time."""
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{random & 0xFFFFFF:06x}"
+
+
+def _require(job: Job, event: str, *allowed: Status) -> None:
+    if job.status not in allowed:
+        raise JobError(f"Job {job.id} is {job.status} and cannot be {event}.")
+
+
+def accept(job: Job, *, media_id: str, size: int, now: float) -> Job:
+    """Claimed → queued: the recording passed validation. `media_id` is the SHA-256 of its bytes, `size` their number."""
+    _require(job, "queued", Status.CLAIMED)
+    return replace(job, status=Status.QUEUED, media_id=media_id, size=size, error=None, changed=now)
+
+
+def start(job: Job, now: float) -> Job:
+    """Queued → running. Counts the attempt: make the result durable before the work begins."""
+    _require(job, "started", Status.QUEUED)
+    return replace(job, status=Status.RUNNING, attempts=job.attempts + 1, not_before=None, started=now, changed=now)
+
+
+def enter_stage(job: Job, stage: str, now: float) -> Job:
+    """Running → running, in another stage."""
+    _require(job, "moved to another stage", Status.RUNNING)
+    return replace(job, stage=stage, changed=now)
+
+
+def complete(job: Job, now: float, *, duplicate_of: str | None = None) -> Job:
+    """Running → completed; or claimed → completed, when `duplicate_of` names the earlier job whose result is the answer."""
+    _require(job, "completed", Status.RUNNING if duplicate_of is None else Status.CLAIMED)
+    return replace(
+        job, status=Status.COMPLETED, stage=None, error=None, not_before=None, finished=now, changed=now, duplicate_of=duplicate_of
+    )
+
+
+def fail(job: Job, error: TraxError, now: float, policy: Retries, jitter: float) -> Job:
+    """Running → queued, after a delay, when another attempt can help and one is left; else → failed.
+
+    A claimed job has nothing to repeat but reading the file: it fails at once. `jitter` is a random number in [0, 1).
+    """
+    _require(job, "failed", Status.RUNNING, Status.CLAIMED)
+    if job.status is Status.RUNNING and not error.permanent and job.attempts < policy.max_attempts:
+        not_before = now + delay(policy, job.attempts, jitter)
+        return replace(job, status=Status.QUEUED, error=error.as_dict(), not_before=not_before, changed=now)
+    return replace(job, status=Status.FAILED, error=error.as_dict(), not_before=None, finished=now, changed=now)
+
+
+def interrupt(job: Job, now: float) -> Job:
+    """Running → queued, because Trax stops: the attempt is given back."""
+    _require(job, "interrupted", Status.RUNNING)
+    return replace(job, status=Status.QUEUED, attempts=job.attempts - 1, not_before=None, changed=now)
+
+
+def wait(job: Job, error: TraxError, now: float, seconds: float) -> Job:
+    """Running → queued for `seconds`, because the disk is full: no attempt is charged, `error` says what is waited for."""
+    _require(job, "made to wait", Status.RUNNING)
+    return replace(job, status=Status.QUEUED, attempts=job.attempts - 1, error=error.as_dict(), not_before=now + seconds, changed=now)
+
+
+def recover(job: Job, now: float, policy: Retries) -> Job:
+    """Running → queued, because Trax was killed in the middle: the attempt stays counted; with none left → failed."""
+    _require(job, "recovered", Status.RUNNING)
+    if job.attempts < policy.max_attempts:
+        return replace(job, status=Status.QUEUED, not_before=None, changed=now)
+    error = WorkerCrashed(
+        f"Trax was ended {job.attempts} times while it worked on this recording.",
+        file=job.source_name,
+        advice="If the machine was restarted in between, `trax-ctl retry` the job; else look for lack of memory in the system's log.",
+    )
+    return replace(job, status=Status.FAILED, error=error.as_dict(), not_before=None, finished=now, changed=now)
+
+
+def cancel(job: Job, now: float) -> Job:
+    """Claimed, queued or running → cancelled."""
+    _require(job, "cancelled", Status.CLAIMED, Status.QUEUED, Status.RUNNING)
+    return replace(job, status=Status.CANCELLED, not_before=None, finished=now, changed=now)
+
+
+def retry(job: Job, now: float, settings: tuple[Mapping[str, Any], str, tuple[str, ...]] | None = None) -> Job:
+    """Failed, cancelled or waiting → queued at once, with all its attempts. A completed job is only done again with other settings.
+
+    `settings` is a snapshot, its hash and its stages; None keeps the job's own.
+    """
+    if job.status is Status.COMPLETED and settings is None:
+        raise JobError(f"Job {job.id} is completed.", advice="With --current-settings it is done again.")
+    is_waiting = job.status is Status.QUEUED and job.not_before is not None
+    if not is_waiting:
+        _require(job, "retried", *FINISHED)
+    snapshot, digest, stages = settings or (job.settings, job.settings_hash, job.stages)
+    return replace(
+        job,
+        status=Status.QUEUED if job.media_id else Status.CLAIMED,
+        settings=snapshot,
+        settings_hash=digest,
+        stages=stages,
+        stage=None,
+        error=None,
+        attempts=0,
+        not_before=None,
+        started=None,
+        finished=None,
+        duplicate_of=None,
+        changed=now,
+    )
