@@ -7,14 +7,41 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os.path
+import re
+from collections import Counter
+from collections.abc import Mapping
+from itertools import permutations
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+
+def _matching(pattern: str, words: str) -> AfterValidator:
+    """Text that matches `pattern`; `words` say what is expected."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(words)
+        return text
+
+    return AfterValidator(check)
+
+
+def _no_repeats(entries: tuple[str, ...]) -> tuple[str, ...]:
+    repeated = [entry for entry, times in Counter(entries).items() if times > 1]
+    if repeated:
+        raise ValueError(f"lists {', '.join(repeated)} more than once")
+    return entries
+
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
+Name = Annotated[str, _matching(r"\S(.*\S)?", "must not be empty")]
+Folder = Annotated[str, _matching(r"[^\0]*[^\0\s][^\0]*", "must be the path of a folder")]
 
 #: The extensions Trax can take at all; `intake.formats` chooses among them.
 KNOWN_FORMATS = (".mp3", ".mp4", ".wav", ".m4a", ".webm", ".flac", ".ogg", ".opus", ".mkv", ".mov", ".aac")
@@ -24,7 +51,7 @@ OutputFormat = Literal["json", "srt", "vtt", "txt", "rttm", "ctm"]
 
 class _Section(BaseModel):
     # strict: `max_workers: "2"` in YAML is a mistake to be told, not a number to be guessed
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Stages(_Section):
@@ -40,32 +67,28 @@ class Asr(_Section):
     """Speech to words."""
 
     engine: Literal["auto", "whisper", "pocketsphinx"] = "auto"
-    fast_model: str = "auto"
-    refine_model: str = "auto"
-    language: str = Field(default="en", pattern=r"^([a-z]{2,3}|auto)$")
-    vocabulary: tuple[str, ...] = Field(default=(), strict=False)
+    fast_model: Name = "auto"
+    refine_model: Name = "auto"
+    language: Annotated[str, _matching(r"[a-z]{2,3}|auto", "must be a language code such as en or de, or auto")] = "en"
+    vocabulary: Annotated[tuple[Name, ...], AfterValidator(_no_repeats)] = Field(default=(), strict=False)
 
 
 class Diarize(_Section):
     """Who spoke when."""
 
-    model: str = "auto"
+    model: Name = "auto"
     min_speakers: Count = 1
     max_speakers: Count = 10
     threshold: Annotated[float, Field(gt=0.0, lt=2.0)] | None = None
-
-    @model_validator(mode="after")
-    def _bounds_agree(self) -> Diarize:
-        if self.min_speakers > self.max_speakers:
-            raise ValueError(f"min_speakers ({self.min_speakers}) is above max_speakers ({self.max_speakers})")
-        return self
 
 
 class Enhance(_Section):
     """Corrections by an OpenAI-compatible language model, only where the recogniser was in doubt."""
 
-    model: str = "deepseek-chat"
-    base_url: str = Field(default="https://api.deepseek.com", pattern=r"^https?://")
+    model: Name = "deepseek-chat"
+    base_url: Annotated[str, _matching(r"https?://[^\s@?#]+", "must be an http(s) address without a user, a password or a query")] = (
+        "https://api.deepseek.com"
+    )
     system_prompt: str = ""
     user_prompt: str = ""
 
@@ -73,14 +96,14 @@ class Enhance(_Section):
 class Domain(_Section):
     """What the recordings are about."""
 
-    name: str = Field(default="general", pattern=r"^[a-z][a-z0-9_-]*$")
+    name: Annotated[str, _matching(r"[a-z][a-z0-9_-]*", "must be a name in small letters, digits, - and _")] = "general"
     auto_detect: bool = False
 
 
 class Intake(_Section):
     """What is taken from the inbox, and when."""
 
-    formats: tuple[str, ...] = Field(default=KNOWN_FORMATS, strict=False, min_length=1)
+    formats: Annotated[tuple[str, ...], AfterValidator(_no_repeats)] = Field(default=KNOWN_FORMATS, strict=False, min_length=1)
     max_size_mb: Annotated[float, Field(gt=0)] = 500.0
     max_duration_hours: Annotated[float, Field(gt=0)] = 12.0
     settle_seconds: Seconds = 5.0
@@ -92,20 +115,22 @@ class Intake(_Section):
     def _known(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
         for extension in formats:
             if extension not in KNOWN_FORMATS:
-                raise ValueError(f"{extension!r} is not one of {' '.join(KNOWN_FORMATS)}")
+                raise ValueError(f"has {extension!r}, which is not one of {' '.join(KNOWN_FORMATS)}")
         return formats
 
 
 class Output(_Section):
     """What is written to the outbox."""
 
-    formats: tuple[OutputFormat, ...] = Field(default=("json", "srt", "vtt"), strict=False, min_length=1)
+    formats: Annotated[tuple[OutputFormat, ...], AfterValidator(_no_repeats)] = Field(
+        default=("json", "srt", "vtt"), strict=False, min_length=1
+    )
 
     @field_validator("formats")
     @classmethod
     def _json_stays(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
         if "json" not in formats:
-            raise ValueError("json must be among the formats: it is written last and says that the rest is complete")
+            raise ValueError("must have json among its entries: it is written last and says that the rest is complete")
         return formats
 
 
@@ -136,106 +161,127 @@ class Log(_Section):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
 
-class Settings(_Section):
-    """Everything that can be set. Paths are as written; `folder` resolves them."""
+class JobSettings(_Section):
+    """What decides a job's result: this part is snapshotted with the job and hashed."""
 
     version: Literal["v1", "v2", "v2+"] | None = None
-    root: str = "."
-    inbox: str = "inbox"
-    outbox: str = "outbox"
-    state: str = "state"
-    socket: str | None = None
-    max_workers: Annotated[int, Field(ge=1, le=64)] = 2
-    max_memory_gb: Annotated[float, Field(ge=1.0)] = 8.0
-    parallel: bool = True
-    enable_quantization: bool = True
     accuracy_threshold: Fraction = 0.85
     confidence_threshold: Fraction = 0.6
+    enable_quantization: bool = True
     stages: Stages = Stages()
     asr: Asr = Asr()
     diarize: Diarize = Diarize()
     enhance: Enhance = Enhance()
     domain: Domain = Domain()
-    intake: Intake = Intake()
     output: Output = Output()
+
+
+class Settings(JobSettings):
+    """Everything that can be set. Paths are as written; the `*_folder` properties make them absolute."""
+
+    root: Folder = "."
+    inbox: Folder = "inbox"
+    outbox: Folder = "outbox"
+    state: Folder = "state"
+    socket: Folder | None = None
+    max_workers: Annotated[int, Field(ge=1, le=64)] = 2
+    max_memory_gb: Annotated[float, Field(ge=1.0)] = 8.0
+    parallel: bool = True
+    intake: Intake = Intake()
     retention: Retention = Retention()
     retries: Retries = Retries()
     workers: Workers = Workers()
     log: Log = Log()
 
     @model_validator(mode="after")
-    def _what_is_built(self) -> Settings:
-        missing = [
-            words
-            for wanted, words in (
-                (self.stages.refine, "stages.refine: the refinement pass is not built yet; set it to false (or use version: v1)"),
-                (self.stages.enhance, "stages.enhance: enhancement is not built yet; set it to false"),
-                (self.domain.auto_detect, "domain.auto_detect: domain detection is not built yet; set it to false"),
-            )
-            if wanted
-        ]
-        if missing:
-            raise ValueError("\n".join(missing))
+    def _agrees(self) -> Settings:
+        if found := conflicts(self):
+            raise PydanticCustomError("conflicts", "{words}", {"conflicts": found, "words": "; ".join(each.words for each in found)})
         return self
 
     @property
     def root_folder(self) -> Path:
-        """The one folder that holds everything Trax writes; relative settings count from the working directory."""
-        return Path(self.root).absolute()
+        """The one folder that holds everything Trax writes; a relative one counts from the working directory."""
+        return _tidy(Path.cwd() / Path(self.root).expanduser())
 
     @property
     def inbox_folder(self) -> Path:
-        """Where recordings are dropped."""
-        return self.root_folder / self.inbox
+        """Where recordings are dropped; a relative path counts from `root`, as for the others."""
+        return self._under_root(self.inbox)
 
     @property
     def outbox_folder(self) -> Path:
         """Where transcripts appear."""
-        return self.root_folder / self.outbox
+        return self._under_root(self.outbox)
 
     @property
     def state_folder(self) -> Path:
         """Where Trax keeps what it remembers."""
-        return self.root_folder / self.state
+        return self._under_root(self.state)
 
     @property
     def socket_path(self) -> Path:
-        """The control socket: as set, else in systemd's runtime directory, else under the state folder."""
-        if self.socket is not None:
-            return self.root_folder / self.socket
-        return self.state_folder / "traxd.sock"
+        """The control socket: as set (a service sets it to a place in /run), else in the state folder."""
+        return self._under_root(self.socket) if self.socket is not None else self.state_folder / "traxd.sock"
+
+    def _under_root(self, path: str) -> Path:
+        return _tidy(self.root_folder / Path(path).expanduser())
 
 
-#: The sections a job's result depends on: these are snapshotted with the job and hashed.
-JOB_SECTIONS = frozenset(
-    {"stages", "asr", "diarize", "enhance", "domain", "output", "accuracy_threshold", "confidence_threshold", "enable_quantization", "version"}
-)
+def _tidy(path: Path) -> Path:
+    return Path(os.path.normpath(path))
+
+
+class Conflict(NamedTuple):
+    """Settings that are each valid but cannot stand together. `keys` are dotted, the one to mend first."""
+
+    keys: tuple[str, ...]
+    words: str
+
+
+def conflicts(settings: Settings) -> list[Conflict]:
+    """Every impossible combination, and what is asked for but not built yet."""
+    found = folder_conflicts(
+        {"inbox": settings.inbox_folder, "outbox": settings.outbox_folder, "state": settings.state_folder}
+    )
+    low, high = settings.diarize.min_speakers, settings.diarize.max_speakers
+    if low > high:
+        found.append(Conflict(("diarize.min_speakers", "diarize.max_speakers"), f"{low} is above diarize.max_speakers, which is {high}"))
+    first, last = settings.retries.first_delay_seconds, settings.retries.max_delay_seconds
+    if first > last:
+        keys = ("retries.first_delay_seconds", "retries.max_delay_seconds")
+        found.append(Conflict(keys, f"{first:g} is above retries.max_delay_seconds, which is {last:g}"))
+    for wanted, key, what in (
+        (settings.stages.refine, "stages.refine", "the refinement pass"),
+        (settings.stages.enhance, "stages.enhance", "enhancement"),
+        (settings.domain.auto_detect, "domain.auto_detect", "domain detection"),
+    ):
+        if wanted:
+            found.append(Conflict((key,), f"{what} is not built yet; set {key} to false"))
+    return found
+
+
+def folder_conflicts(folders: Mapping[str, Path]) -> list[Conflict]:
+    """Which of these folders are the same or one inside another: Trax would then take its own files for recordings, or hide them."""
+    found = []
+    for inner, outer in permutations(folders, 2):
+        if folders[inner] == folders[outer]:
+            if inner < outer:  # said once, not from both ends
+                found.append(Conflict((inner, outer), f"{folders[inner]} is the {outer} folder too; keep them apart"))
+        elif folders[inner].is_relative_to(folders[outer]):
+            found.append(Conflict((inner, outer), f"{folders[inner]} is inside the {outer} folder, {folders[outer]}; keep them apart"))
+    return found
 
 
 def snapshot(settings: Settings) -> dict[str, Any]:
     """What of the settings decides a job's result, JSON-ready: it stays with the job whatever is set later."""
-    return settings.model_dump(mode="json", include=set(JOB_SECTIONS))
+    return settings.model_dump(mode="json", include=set(JobSettings.model_fields))
 
 
 def settings_hash(job_settings: dict[str, Any]) -> str:
     """The first 16 hex digits of the SHA-256 of a snapshot in canonical JSON."""
     canonical = json.dumps(job_settings, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
-
-
-class JobSettings(_Section):
-    """A job's snapshot, read back: what of `Settings` decides its result."""
-
-    version: Literal["v1", "v2", "v2+"] | None
-    stages: Stages
-    asr: Asr
-    diarize: Diarize
-    enhance: Enhance
-    domain: Domain
-    output: Output
-    accuracy_threshold: Fraction
-    confidence_threshold: Fraction
-    enable_quantization: bool
 
 
 def job_settings(plain: dict[str, Any]) -> JobSettings:
