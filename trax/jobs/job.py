@@ -1,16 +1,17 @@
 """A job and its state machine: pure functions from one frozen `Job` to the next.
 
-    claim ──▶ CLAIMED ──accept──▶ QUEUED ──start──▶ RUNNING ──complete──▶ COMPLETED
-                 │                  ▲ ▲                │  │
-                 │                  │ ├──interrupt─────┤  │   a graceful stop: the attempt is given back
-                 │                  │ ├──wait──────────┤  │   no room on the disk: the attempt is given back
-                 │                  │ ├──recover───────┤  │   Trax itself was killed: the attempt stays counted
-                 │                  │ └──fail──────────┤  │   transient and attempts left: waits until `not_before`
-                 │                retry                │  │
-                 ├──fail──▶ FAILED ──┤ ◀───fail─────────┘  │   permanent, or no attempt left
-                 ├──complete (the answer to a duplicate)───┼─▶ COMPLETED ──retry (with other settings)──▶ QUEUED
-                 └──cancel──▶ CANCELLED ──retry──▶ QUEUED  │
-                                  ▲──cancel── QUEUED, RUNNING
+    claim ─▶ CLAIMED ──accept──▶ QUEUED ──start──▶ RUNNING ──complete──▶ COMPLETED
+                                    ◀──interrupt──   │ ▲                      Trax stops: the attempt is given back
+                                    ◀──wait───────   │ └─enter_stage          the disk is full: the attempt is given back
+                                    ◀──fail───────   │                        transient, attempts left: waits until `not_before`
+                                    ◀──recover────   │                        Trax was killed: the attempt stays counted
+             CLAIMED ◀──reopen────────────────────   │                        the recording changed: the attempt is given back
+                                                     └─fail, recover─▶ FAILED     permanent, or no attempt left
+
+    CLAIMED ──fail──▶ FAILED                                a recording that does not pass validation
+    CLAIMED, QUEUED ──complete──▶ COMPLETED                 answered with the result of an earlier job (`duplicate_of`)
+    CLAIMED, QUEUED, RUNNING ──cancel──▶ CANCELLED
+    FAILED, CANCELLED, COMPLETED, QUEUED (waiting) ──retry──▶ QUEUED      a completed job only with other settings
 
 A job that never passed validation (`media_id` is empty) goes back to CLAIMED when it is retried. An attempt is counted by `start`,
 which the caller makes durable before any work begins: a job that takes Trax down with it is therefore never tried for ever.
@@ -51,7 +52,8 @@ class Job:
 
     `source_name` is the path relative to the inbox as it was dropped (undecodable bytes as surrogates); `output_name` the relative stem in
     the outbox, its subfolder included; `media_id` the SHA-256 of the recording, empty until known; `error` is `TraxError.as_dict()` of what
-    went wrong last; `size` is in bytes, `duration` in seconds of audio; the rest of the numbers are seconds since the epoch.
+    went wrong last; `size` is in bytes and `modified` in nanoseconds since the epoch, both of the recording as it was when `media_id` was
+    taken; `duration` is in seconds of audio; the rest of the numbers are seconds since the epoch.
     """
 
     id: str
@@ -71,6 +73,7 @@ class Job:
     started: float | None = None
     finished: float | None = None
     size: int | None = None
+    modified: int | None = None
     duration: float | None = None
     duplicate_of: str | None = None
 
@@ -90,10 +93,10 @@ def _require(job: Job, event: str, *allowed: Status) -> None:
         raise JobError(f"Job {job.id} is {job.status} and cannot be {event}.")
 
 
-def accept(job: Job, *, media_id: str, size: int, now: float) -> Job:
-    """Claimed → queued: the recording passed validation. `media_id` is the SHA-256 of its bytes, `size` their number."""
+def accept(job: Job, *, media_id: str, size: int, now: float, modified: int | None = None) -> Job:
+    """Claimed → queued: the recording passed validation. `media_id` is the SHA-256 of its `size` bytes, `modified` its mtime in ns."""
     _require(job, "queued", Status.CLAIMED)
-    return replace(job, status=Status.QUEUED, media_id=media_id, size=size, error=None, changed=now)
+    return replace(job, status=Status.QUEUED, media_id=media_id, size=size, modified=modified, error=None, changed=now)
 
 
 def start(job: Job, now: float) -> Job:
@@ -109,8 +112,9 @@ def enter_stage(job: Job, stage: str, now: float) -> Job:
 
 
 def complete(job: Job, now: float, *, duplicate_of: str | None = None) -> Job:
-    """Running → completed; or claimed → completed, when `duplicate_of` names the earlier job whose result is the answer."""
-    _require(job, "completed", Status.RUNNING if duplicate_of is None else Status.CLAIMED)
+    """Running → completed. When `duplicate_of` names the earlier job whose result is the answer, claimed and queued jobs complete too."""
+    unstarted = () if duplicate_of is None else (Status.CLAIMED, Status.QUEUED)
+    _require(job, "completed", Status.RUNNING, *unstarted)
     return replace(
         job, status=Status.COMPLETED, stage=None, error=None, not_before=None, finished=now, changed=now, duplicate_of=duplicate_of
     )
@@ -138,6 +142,14 @@ def wait(job: Job, error: TraxError, now: float, seconds: float) -> Job:
     """Running → queued for `seconds`, because the disk is full: no attempt is charged, `error` says what is waited for."""
     _require(job, "made to wait", Status.RUNNING)
     return replace(job, status=Status.QUEUED, attempts=job.attempts - 1, error=error.as_dict(), not_before=now + seconds, changed=now)
+
+
+def reopen(job: Job, now: float) -> Job:
+    """Running → claimed, because the recording changed after it was validated: it is validated again; the attempt is given back."""
+    _require(job, "reopened", Status.RUNNING)
+    return replace(
+        job, status=Status.CLAIMED, media_id="", size=None, modified=None, duration=None, stage=None, attempts=job.attempts - 1, changed=now
+    )
 
 
 def recover(job: Job, now: float, policy: Retries) -> Job:

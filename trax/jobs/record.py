@@ -48,6 +48,7 @@ def from_plain(plain: Mapping[str, Any]) -> Job:
             started=_maybe_number(plain["started"]),
             finished=_maybe_number(plain["finished"]),
             size=_maybe(int, plain["size"]),
+            modified=_maybe(int, plain["modified"]),
             duration=_maybe_number(plain["duration"]),
             duplicate_of=_maybe(str, plain["duplicate_of"]),
         )
