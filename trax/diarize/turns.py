@@ -1,0 +1,127 @@
+"""Who spoke when: embeddings of windows to turns of speakers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trax.diarize.cluster import cluster, number_in_order
+from trax.diarize.embed import Embeddings
+from trax.diarize.smooth import RATE, best_path, instant_scores
+from trax.diarize.windows import bridge
+from trax.transcript import Diarization, Span, Turn
+
+#: Windows shorter than this (seconds) say too little to found a speaker; they only choose among those that others founded.
+TELLING: Final = 0.8
+#: The fewest windows that make a speaker: about three seconds of speech.
+SMALLEST: Final = 4
+#: What a change of speaker costs, in cosine similarity times seconds: within speech, and across a pause, where changes mostly happen.
+CHANGE_COST: Final = 0.10
+PAUSE_COST: Final = 0.03
+#: A margin of this much cosine similarity over the next speaker is full confidence.
+SURE_MARGIN: Final = 0.2
+#: Pauses up to this long (seconds) within one speaker's turn belong to it.
+PAUSE_IN_TURN: Final = 0.3
+
+_Floats = NDArray[np.float64]
+
+
+def diarize(
+    embeddings: Embeddings, speech: Sequence[Span], *, min_speakers: int, max_speakers: int, threshold: float
+) -> Diarization:
+    """The turns of a recording: they cover the speech, end with it but for pauses of up to `PAUSE_IN_TURN`, and do not overlap.
+
+    A turn's confidence is the mean margin, over its duration, by which it sounds more like its speaker than like the next one (cosine
+    similarity with the mean voice), on a scale where `SURE_MARGIN` is 1; with a single speaker, the same of similarity above `threshold`.
+
+    Args:
+        embeddings: of windows over this speech.
+        speech: from voice activity.
+        min_speakers: no fewer speakers, as far as there are windows.
+        max_speakers: no more speakers.
+        threshold: the cosine distance up to which two clusters of windows are one voice.
+    """
+    stretches = bridge(speech, 0.0)
+    if not stretches:
+        return Diarization(())
+    if len(embeddings.windows) == 0:
+        return Diarization(tuple(Turn(span.start, span.end, _label(0), 0.0) for span in bridge(stretches, PAUSE_IN_TURN)))
+    windows = embeddings.windows.astype(np.float64)
+    similarities = embeddings.vectors @ _voices(embeddings, min_speakers, max_speakers, threshold).T
+    instants, owners = _instants(stretches)
+    scores = instant_scores(instants, windows, similarities.astype(np.float64))
+    path = best_path(scores / RATE, np.where(np.diff(owners, prepend=0) > 0, PAUSE_COST, CHANGE_COST))
+    margins = _margins(scores, path, threshold)
+    pieces = list(_pieces(stretches, instants, owners, number_in_order(path), margins))
+    return Diarization(tuple(_join(pieces)))
+
+
+def _voices(embeddings: Embeddings, min_speakers: int, max_speakers: int, threshold: float) -> NDArray[np.float32]:
+    """The mean voice of each speaker: shape (s, d), of unit length."""
+    durations = embeddings.windows[:, 1] - embeddings.windows[:, 0]
+    telling = durations >= TELLING
+    if telling.sum() < min(SMALLEST, len(durations)):
+        telling[:] = True
+    vectors = embeddings.vectors[telling]
+    labels = cluster(vectors, threshold=threshold, min_speakers=min_speakers, max_speakers=max_speakers, smallest=SMALLEST)
+    means = np.stack([vectors[labels == speaker].mean(axis=0) for speaker in range(int(labels.max()) + 1)])
+    return np.asarray(means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12), dtype=np.float32)
+
+
+def _instants(stretches: Sequence[Span]) -> tuple[_Floats, NDArray[np.intp]]:
+    """The instants at which the speaker is decided (the middles of short slices of speech) and the stretch that each lies in."""
+    times, owners = [], []
+    for number, stretch in enumerate(stretches):
+        count = max(1, round(stretch.duration * RATE))
+        times.append(stretch.start + (np.arange(count) + 0.5) * stretch.duration / count)
+        owners.append(np.full(count, number, np.intp))
+    return np.concatenate(times), np.concatenate(owners)
+
+
+def _margins(scores: _Floats, path: NDArray[np.intp], threshold: float) -> _Floats:
+    """Confidence at each instant, 0 to 1: see `diarize`."""
+    own = np.take_along_axis(scores, path[:, None], axis=1)[:, 0]
+    others = scores.copy()
+    np.put_along_axis(others, path[:, None], -np.inf, axis=1)
+    rival = others.max(axis=1) if scores.shape[1] > 1 else np.full(len(own), 1.0 - threshold)
+    return np.asarray(np.clip((own - rival) / SURE_MARGIN, 0.0, 1.0))
+
+
+def _pieces(
+    stretches: Sequence[Span], instants: _Floats, owners: NDArray[np.intp], path: NDArray[np.intp], margins: _Floats
+) -> Iterator[Turn]:
+    """One turn for each run of a speaker within a stretch of speech; runs meet half-way between their instants."""
+    breaks = np.flatnonzero((np.diff(owners) > 0) | (np.diff(path) != 0)) + 1
+    for run in np.split(np.arange(len(instants)), breaks):
+        first, last = int(run[0]), int(run[-1])
+        stretch = stretches[owners[first]]
+        before = first > 0 and owners[first - 1] == owners[first]
+        after = last + 1 < len(instants) and owners[last + 1] == owners[last]
+        start = float(instants[first - 1] + instants[first]) / 2 if before else stretch.start
+        end = float(instants[last] + instants[last + 1]) / 2 if after else stretch.end
+        yield Turn(round(start, 3), round(end, 3), _label(int(path[first])), float(margins[run].mean()))
+
+
+def _join(pieces: Sequence[Turn]) -> Iterator[Turn]:
+    """Neighbours of one speaker, at most `PAUSE_IN_TURN` apart, made one turn; confidences weigh by duration."""
+    held: list[Turn] = []
+    for piece in pieces:
+        if held and (piece.speaker != held[-1].speaker or piece.start - held[-1].end > PAUSE_IN_TURN):
+            yield _merged(held)
+            held = []
+        held.append(piece)
+    if held:
+        yield _merged(held)
+
+
+def _merged(pieces: Sequence[Turn]) -> Turn:
+    durations = [max(piece.end - piece.start, 1e-6) for piece in pieces]
+    confidence = sum(piece.confidence * each for piece, each in zip(pieces, durations, strict=True)) / sum(durations)
+    return Turn(pieces[0].start, pieces[-1].end, pieces[0].speaker, round(confidence, 3))
+
+
+def _label(speaker: int) -> str:
+    return f"SPEAKER_{speaker:02d}"
