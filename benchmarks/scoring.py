@@ -1,0 +1,154 @@
+"""WER, cpWER and DER as the literature defines them. Sums of errors are kept, so that results add up over recordings.
+
+WER counts the words of all speakers in order of time. cpWER (concatenated minimum-permutation WER: Watanabe et al., CHiME-6, 2020)
+joins each speaker's words and pairs speakers so that the fewest errors remain; a speaker without a partner is all deletions or all
+insertions. DER is pyannote.metrics': missed speech + false alarm + confusion over the speech of the reference, overlap scored; a collar of
+c seconds leaves out c on either side of each boundary of the reference (NIST's convention; pyannote counts the two sides together).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import jiwer
+import numpy as np
+from pyannote.core import Annotation, Segment, Timeline
+from pyannote.metrics.diarization import DiarizationErrorRate
+from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]  # scipy ships no types
+
+from trax.transcript import Turn
+
+_APOSTROPHES = str.maketrans("\u2019\u2018\u02bc", "'''")
+_NOT_IN_WORDS = re.compile(r"[^\w']|_")
+_SAME_WORD = {"mr": "mister", "dr": "doctor", "mrs": "missus", "st": "saint"}
+
+
+@dataclass(frozen=True, slots=True)
+class WordErrors:
+    """Errors in words; `words` is the number of words of the reference."""
+
+    substitutions: int = 0
+    deletions: int = 0
+    insertions: int = 0
+    words: int = 0
+
+    @property
+    def errors(self) -> int:
+        """Wrong, missing and added words."""
+        return self.substitutions + self.deletions + self.insertions
+
+    @property
+    def rate(self) -> float:
+        """Errors per word of the reference; infinite when there are errors against no words."""
+        return _rate(self.errors, self.words)
+
+    def __add__(self, other: WordErrors) -> WordErrors:
+        return WordErrors(
+            self.substitutions + other.substitutions,
+            self.deletions + other.deletions,
+            self.insertions + other.insertions,
+            self.words + other.words,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DiarizationErrors:
+    """Errors in seconds; `speech` is the speech of the reference that was scored."""
+
+    missed: float = 0.0
+    false_alarm: float = 0.0
+    confusion: float = 0.0
+    speech: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """The diarization error rate."""
+        return _rate(self.missed + self.false_alarm + self.confusion, self.speech)
+
+    @property
+    def missed_rate(self) -> float:
+        """The part of the speech that nobody is given."""
+        return _rate(self.missed, self.speech)
+
+    @property
+    def false_alarm_rate(self) -> float:
+        """Speech found where there is none, over the speech there is."""
+        return _rate(self.false_alarm, self.speech)
+
+    @property
+    def confusion_rate(self) -> float:
+        """The part of the speech that is given to the wrong speaker."""
+        return _rate(self.confusion, self.speech)
+
+    def __add__(self, other: DiarizationErrors) -> DiarizationErrors:
+        return DiarizationErrors(
+            self.missed + other.missed,
+            self.false_alarm + other.false_alarm,
+            self.confusion + other.confusion,
+            self.speech + other.speech,
+        )
+
+
+def _rate(errors: float, total: float) -> float:
+    if total:
+        return errors / total
+    return float("inf") if errors else 0.0
+
+
+def normalise(text: str) -> str:
+    """Text as it is scored: NFKC, lower case, apostrophes kept inside words, other punctuation a space, `mr`, `mrs`, `dr`, `st` in full.
+
+    Numbers are left as they are: `20` against `twenty` is an error.
+    """
+    plain = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES).casefold()
+    words = (word.strip("'") for word in _NOT_IN_WORDS.sub(" ", plain).split())
+    return " ".join(_SAME_WORD.get(word, word) for word in words if word)
+
+
+def word_errors(reference: str, hypothesis: str) -> WordErrors:
+    """Errors of the best alignment of two texts, both normalised here."""
+    wanted, found = normalise(reference), normalise(hypothesis)
+    if not wanted:
+        return WordErrors(insertions=len(found.split()))
+    output = jiwer.process_words(wanted, found)
+    return WordErrors(output.substitutions, output.deletions, output.insertions, len(wanted.split()))
+
+
+def cp_word_errors(reference: Mapping[str, str], hypothesis: Mapping[str, str]) -> WordErrors:
+    """Errors of the best pairing of speakers: speaker → all their words. Words without a speaker go under a key of their own."""
+    size = max(len(reference), len(hypothesis))
+    wanted = [*reference.values(), *[""] * (size - len(reference))]
+    found = [*hypothesis.values(), *[""] * (size - len(hypothesis))]
+    pairs = [[word_errors(left, right) for right in found] for left in wanted]
+    costs = np.array([[pair.errors for pair in row] for row in pairs]).reshape(size, size)
+    # the sum over pairs is what cpWER minimises, so the assignment problem gives the best permutation without trying all
+    rows, columns = linear_sum_assignment(costs)
+    return sum((pairs[row][column] for row, column in zip(rows, columns, strict=True)), WordErrors())
+
+
+def _annotation(turns: Iterable[Turn]) -> Annotation:
+    annotation = Annotation()
+    for track, turn in enumerate(turns):
+        if turn.end > turn.start:
+            annotation[Segment(turn.start, turn.end), track] = turn.speaker
+    return annotation
+
+
+def diarization_errors(reference: Iterable[Turn], hypothesis: Iterable[Turn], *, duration: float, collar: float) -> DiarizationErrors:
+    """Errors of the best pairing of speakers over the whole recording; `duration` and `collar` (on either side) in seconds."""
+    metric = DiarizationErrorRate(collar=2 * collar, skip_overlap=False)
+    parts = metric(_annotation(reference), _annotation(hypothesis), uem=Timeline([Segment(0.0, duration)]), detailed=True)
+    return DiarizationErrors(
+        missed=float(parts["missed detection"]),
+        false_alarm=float(parts["false alarm"]),
+        confusion=float(parts["confusion"]),
+        speech=float(parts["total"]),
+    )
+
+
+def speaker_count_error(reference: Iterable[Turn], hypothesis: Iterable[Turn]) -> int:
+    """Speakers found less speakers there are."""
+    return len({turn.speaker for turn in hypothesis}) - len({turn.speaker for turn in reference})
