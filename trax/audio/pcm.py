@@ -11,12 +11,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from trax.audio.formats import SAMPLE_BYTES, SAMPLE_RATE
 from trax.errors import StorageError
 
-#: Samples a second of everything behind the decoder.
-SAMPLE_RATE = 16_000
-#: Signed 16-bit little-endian: the only sample format in a work folder.
-SAMPLE_BYTES = 2
+__all__ = ["SAMPLE_BYTES", "SAMPLE_RATE", "Pcm"]
 
 _FULL_SCALE = np.float32(32_768)
 

@@ -1,0 +1,42 @@
+"""Fixtures that every room's tests share: where the real speech and the real model are, when they are there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of real speech, TRAX_DATA; the test is skipped where it is missing."""
+    folder = Path(os.environ.get("TRAX_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no speech data in {folder}: set TRAX_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sample(data_folder: Path) -> Callable[[str], Path]:
+    """The path of one file of the speech data, by its name inside the folder; the test is skipped where it is missing."""
+
+    def find(name: str) -> Path:
+        path = data_folder / name
+        if not path.is_file():
+            pytest.skip(f"no {name} in {data_folder}")
+        return path
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def whisper_model(data_folder: Path) -> Path:
+    """A small real Whisper model (English digits) beside the speech data; the test is skipped where it is missing."""
+    path = data_folder.parent / "models" / "ggml-digits-trial-q8_0.bin"
+    if not path.is_file():
+        pytest.skip(f"no Whisper model at {path}")
+    return path

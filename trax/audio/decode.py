@@ -1,0 +1,236 @@
+"""Any recording to 16 kHz mono PCM, by FFmpeg. Meets untrusted bytes, so it runs only in the short-lived `trax.worker.decode`.
+
+The time line is the recording's own: where the sound track starts late or leaves gaps (a video whose sound begins at second 3, a call
+recorded with discontinuous transmission), silence is written, so that a transcript's times fit the pictures.
+
+What counts as damaged: a file shorter than its container announces, a sound track that ends well before its stated duration, an error of
+the container, or more than a few packets that cannot be decoded. A few bad packets, as the odd broken MP3 frame, are skipped and counted.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+
+from trax.audio.complete import is_duration_stated, missing_bytes
+from trax.audio.formats import DECODERS, DEMUXERS, SAMPLE_BYTES, SAMPLE_RATE, agree, container_for, has_magic
+from trax.audio.mixdown import Mixdown
+from trax.errors import (
+    DamagedRecording,
+    DiskFull,
+    EmptyRecording,
+    NoAudio,
+    RecordingTooLarge,
+    StorageError,
+    UnsupportedRecording,
+)
+
+_READ_BYTES = 1 << 18
+_OPTIONS = {"format_whitelist": DEMUXERS, "codec_whitelist": ",".join(sorted(DECODERS))}
+_GAP_SECONDS = 0.1  # below this, time stamps are only rounded
+_BAD_PACKETS = 3
+_BAD_SHARE = 0.01
+_SHORT_SECONDS = 1.0
+_SHORT_SHARE = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a decode may use: `memory_bytes` of address space, `cpu_seconds`, and `output_bytes` of PCM (32,000 a second)."""
+
+    memory_bytes: int
+    cpu_seconds: int
+    output_bytes: int
+
+    @property
+    def longest(self) -> float:
+        """The longest recording that fits, in seconds."""
+        return self.output_bytes / SAMPLE_BYTES / SAMPLE_RATE
+
+
+@dataclass(frozen=True, slots=True)
+class MediaInfo:
+    """What was decoded. `sample_rate` in Hz and `channels` as in the source; `duration` in seconds, of the PCM."""
+
+    container: str
+    codec: str
+    sample_rate: int
+    channels: int
+    duration: float
+    damaged_frames: int
+
+
+class _Output:
+    """Where the PCM goes: counts samples and keeps to the limit."""
+
+    def __init__(self, descriptor: int, limits: Limits) -> None:
+        self._descriptor, self._limits = descriptor, limits
+        self.written = 0
+
+    def write(self, data: bytes) -> None:
+        """Raises RecordingTooLarge over the limit, DiskFull or StorageError when the disk refuses."""
+        if self.written + len(data) > self._limits.output_bytes:
+            raise _too_long(self._limits)
+        self.written += len(data)
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[os.write(self._descriptor, view) :]
+            except OSError as error:
+                if error.errno == errno.EFBIG:
+                    raise _too_long(self._limits) from error
+                kind = DiskFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else StorageError
+                raise kind(f"Could not write the decoded sound: {error.strerror}.") from error
+
+    def write_silence(self, seconds: float) -> None:
+        samples = round(seconds * SAMPLE_RATE)
+        while samples > 0:
+            step = min(samples, SAMPLE_RATE)
+            self.write(bytes(step * SAMPLE_BYTES))
+            samples -= step
+
+
+def _too_long(limits: Limits) -> RecordingTooLarge:
+    return RecordingTooLarge(f"The recording is longer than the {limits.longest / 3600:.1f} hours that are allowed.")
+
+
+def decode(source_fd: int, out_fd: int, extension: str, limits: Limits, on_progress: Callable[[float], None]) -> MediaInfo:
+    """Decode the regular file behind `source_fd` and write s16le mono 16 kHz PCM to `out_fd`.
+
+    `extension` (".mp3") says what the file claims to be; `on_progress` is given fractions of the file, 0 to 1.
+
+    Raises:
+        EmptyRecording: The file has no bytes, or its sound track no samples.
+        UnsupportedRecording: Not a format Trax takes, or another than its extension says.
+        DamagedRecording: See the head of this module.
+        NoAudio: There is no sound track.
+        RecordingTooLarge: It is longer than `limits.output_bytes` allow.
+        StorageError: The PCM cannot be written.
+    """
+    size = os.fstat(source_fd).st_size
+    if size == 0:
+        raise EmptyRecording("The file is empty.")
+    expected = container_for(extension)
+
+    def read(offset: int, count: int) -> bytes:
+        return os.pread(source_fd, count, offset)
+
+    os.lseek(source_fd, 0, os.SEEK_SET)
+    with os.fdopen(source_fd, "rb", buffering=0, closefd=False) as source:
+        try:
+            opened = av.open(source, "r", container_options=_OPTIONS, buffer_size=_READ_BYTES)
+        except av.error.FFmpegError as error:
+            if has_magic(read(0, 16), expected):
+                raise DamagedRecording(f"The file is cut short or damaged: {expected.name} without a readable header.") from error
+            raise UnsupportedRecording(f"The file is named {extension} but its content is no recording that Trax can read.") from error
+        with opened:
+            container = agree(extension, opened.format.name)
+            if missing := missing_bytes(container, read, size):
+                raise DamagedRecording(f"The file is cut short: at least {missing:,} bytes are missing at its end.")
+            stream = _sound_track(opened)
+            stated = _stated_seconds(stream) if is_duration_stated(container, read) else None
+            if stated is not None and stated > limits.longest:
+                raise _too_long(limits)
+            output = _Output(out_fd, limits)
+            damaged = _decode_track(opened, stream, output, stated, lambda position: on_progress(min(1.0, position / size)))
+            codec = stream.codec_context
+            info = MediaInfo(
+                container.name,
+                codec.codec.canonical_name,
+                codec.sample_rate,
+                codec.layout.nb_channels,
+                output.written / SAMPLE_BYTES / SAMPLE_RATE,
+                damaged,
+            )
+    _check_length(info, stated)
+    return info
+
+
+def _sound_track(opened: InputContainer) -> AudioStream:
+    if not opened.streams.audio:
+        raise NoAudio("The file has no sound track.")
+    stream = opened.streams.audio[0]
+    codec = stream.codec_context
+    if codec is None or codec.codec.name not in DECODERS:
+        name = codec.codec.name if codec is not None else "unknown"
+        raise UnsupportedRecording(f"The sound is coded in a way that Trax does not read ({name}).")
+    codec.thread_count = 1
+    return stream
+
+
+def _stated_seconds(stream: AudioStream) -> float | None:
+    if stream.duration is None or stream.time_base is None or stream.duration <= 0:
+        return None
+    return float(stream.duration * stream.time_base)
+
+
+def _decode_track(
+    opened: InputContainer, stream: AudioStream, output: _Output, stated: float | None, on_position: Callable[[int], None]
+) -> int:
+    """Decode one track to the output; returns the number of packets that could not be decoded."""
+    origin = Fraction(opened.start_time or 0, av.time_base)
+    latest = stated + _SHORT_SECONDS if stated is not None else float("inf")
+    mixdown = Mixdown()
+    heard = Fraction(0)  # seconds of the recording that lie behind, silence included
+    packets, damaged = 0, 0
+    for position, frames in _frames(opened, stream):
+        packets += 1
+        damaged += frames is None
+        for frame in frames or ():
+            gap = _time_of(frame, origin) - heard if frame.pts is not None else Fraction(0)
+            if gap >= _GAP_SECONDS and heard + gap <= latest:
+                for data in mixdown.flush():
+                    output.write(data)
+                output.write_silence(float(gap))
+                heard += gap
+            heard += Fraction(frame.samples, frame.sample_rate)
+            for data in mixdown.push(frame):
+                output.write(data)
+        on_position(position)
+    for data in mixdown.flush():
+        output.write(data)
+    if damaged > max(_BAD_PACKETS, packets * _BAD_SHARE):
+        raise DamagedRecording(f"{damaged} of the {packets} packets of sound cannot be decoded.")
+    return damaged
+
+
+def _time_of(frame: AudioFrame, origin: Fraction) -> Fraction:
+    assert frame.pts is not None
+    return frame.pts * Fraction(frame.time_base or 0) - origin
+
+
+def _frames(opened: InputContainer, stream: AudioStream) -> Iterator[tuple[int, list[AudioFrame] | None]]:
+    """Pairs of the position in the file (bytes) and the frames of one packet; None for frames where the packet is damaged."""
+    position = 0
+    packets = opened.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except av.error.FFmpegError as error:
+            raise DamagedRecording(f"The container breaks off about {position:,} bytes into the file.") from error
+        position = packet.pos or position
+        try:
+            yield position, packet.decode()
+        except av.error.MemoryError:
+            raise
+        except av.error.FFmpegError:
+            yield position, None
+
+
+def _check_length(info: MediaInfo, stated: float | None) -> None:
+    if stated is not None and info.duration < stated - max(_SHORT_SECONDS, _SHORT_SHARE * stated):
+        raise DamagedRecording(f"Only {info.duration:.1f} s of the {stated:.1f} s that the file announces can be decoded.")
+    if info.duration == 0.0:
+        if info.damaged_frames:
+            raise DamagedRecording("None of the sound can be decoded.")
+        raise EmptyRecording("The sound track is empty: it is 0 s long.", advice="Record again: nothing was recorded.")
