@@ -1,0 +1,140 @@
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from trax.errors import ModelError, StorageError
+from trax.files import locked, sha256_of
+from trax.models.adding import add
+from trax.models.catalogue import catalogue
+from trax.models.store import installed, survey
+
+
+def test_a_model_of_ones_own_is_added(write_ggml, state_models):
+    file = write_ggml("ggml-My Own (v2).bin", ftype=2008)
+    model = add(file, state_models)
+    assert model.name == "my-own-v2"
+    assert (model.kind, model.engine, model.scope, model.languages) == ("asr", "whisper", "open", ("en",))
+    assert (model.licence, model.source) == ("unknown", "added by hand")
+    assert model.settings == {"weights": "q5_0", "parameters": 112, "audio_context": 1500, "mels": 80}
+    assert model.sha256 == sha256_of(file)
+    assert model.path == str(state_models / "my-own-v2" / "model.bin")
+    assert sha256_of(state_models / "my-own-v2" / "model.bin") == model.sha256
+    assert stat.S_IMODE(Path(model.path).stat().st_mode) == 0o640
+    assert model in installed(state_models)
+
+
+def test_what_the_user_tells_goes_before_all_else(write_ggml, state_models):
+    file = write_ggml(vocabulary=51865)
+    told = {"name": "numbers", "scope": "digits", "languages": ["en", "de"], "licence": "CC0-1.0", "source": "our own"}
+    model = add(file, state_models, **told)
+    assert {key: value for key, value in model.to_plain().items() if key in told} == told
+
+
+def test_a_file_of_the_catalogue_brings_its_card_along(write_ggml, state_models, monkeypatch):
+    file = write_ggml("download.bin", vocabulary=51866)
+    known = catalogue()["whisper-distil-large-v3"]
+    pinned = known.model_copy(update={"sha256": sha256_of(file)})
+    others = [entry for entry in catalogue().models if entry.name != known.name]
+    monkeypatch.setattr("trax.models.adding.catalogue", lambda: catalogue().model_copy(update={"models": (*others, pinned)}))
+    model = add(file, state_models)
+    assert (model.name, model.languages, model.licence, model.source) == (known.name, ("en",), "MIT", known.source)
+
+
+def test_a_file_named_like_a_known_model_must_be_that_model(write_ggml, state_models):
+    file = write_ggml("ggml-tiny.en-q8_0.bin")
+    with pytest.raises(ModelError, match=r"not that model.*--name"):
+        add(file, state_models)
+    assert [path.name for path in state_models.iterdir()] == [".lock"]
+    assert add(file, state_models, name="mine").licence == "unknown"
+
+
+def test_a_real_model_is_added(whisper_model, state_models):
+    model = add(whisper_model, state_models, scope="digits")
+    assert (model.name, model.scope, model.size) == ("digits-trial-q8_0", "digits", whisper_model.stat().st_size)
+
+
+def test_adding_the_same_again_changes_nothing(write_ggml, state_models):
+    file = write_ggml()
+    first = add(file, state_models)
+    before = (state_models / "own" / "card.json").stat()
+    assert add(file, state_models) == first
+    assert (state_models / "own" / "card.json").stat().st_mtime_ns == before.st_mtime_ns
+
+
+def test_a_taken_name_stays_with_its_model(write_ggml, state_models):
+    first = add(write_ggml(), state_models)
+    with pytest.raises(ModelError, match="another model named own"):
+        add(write_ggml("other.bin", size=130_000), state_models, name="own")
+    assert first in installed(state_models)
+
+
+def test_a_link_is_followed_and_gives_its_name(write_ggml, state_models, tmp_path):
+    link = tmp_path / "ggml-linked.bin"
+    link.symlink_to(write_ggml("5bc2b386"))
+    assert add(link, state_models).name == "linked"
+    assert not (state_models / "linked" / "model.bin").is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"name": "../escape"}, "cannot be the name"),
+        ({"name": ".hidden"}, "cannot be the name"),
+        ({"name": "Upper"}, "cannot be the name"),
+        ({"scope": "all sorts"}, "cannot be the scope"),
+        ({"name": "ge2e"}, "built-in model"),
+        ({"languages": ["de"]}, "lacks de: it has only English"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_leaves_nothing(write_ggml, state_models, told, words):
+    with pytest.raises(ModelError, match=words):
+        add(write_ggml(), state_models, **told)
+    assert [path.name for path in state_models.iterdir()] == [".lock"]
+
+
+def test_a_download_that_was_cut_short_is_refused(write_ggml, state_models):
+    with pytest.raises(ModelError, match=r"cut short.*Download it again") as caught:
+        add(write_ggml(size=100_000), state_models)
+    assert caught.value.file.endswith("ggml-own.bin")
+    assert not state_models.exists()
+
+
+def test_other_files_are_refused(tmp_path, state_models):
+    text = tmp_path / "notes.txt"
+    text.write_text("not a model " * 100)
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    for path, words in ((text, "not a Whisper ggml file"), (fifo, "regular"), (tmp_path, "regular"), (tmp_path / "none", "cannot be read")):
+        with pytest.raises(ModelError, match=words) as caught:
+            add(path, state_models)
+        assert caught.value.file == str(path)
+    assert not state_models.exists()
+
+
+def test_what_an_interrupted_add_left_is_cleared_away(write_ggml, state_models):
+    half = state_models / ".adding-0000"
+    half.mkdir(parents=True)
+    (half / "model.bin").write_bytes(b"half")
+    assert survey(state_models).findings == ()
+    add(write_ggml(), state_models)
+    assert not half.exists()
+
+
+def test_two_at_once_do_not_meet(write_ggml, state_models):
+    state_models.mkdir(parents=True)
+    with locked(state_models / ".lock") as ours:
+        assert ours
+        with pytest.raises(ModelError, match="Another model is being added"):
+            add(write_ggml(), state_models)
+
+
+def test_a_failing_disk_leaves_no_model(write_ggml, state_models, monkeypatch):
+    def fail(_path, _data):
+        raise StorageError("The disk is gone.")
+
+    monkeypatch.setattr("trax.models.adding.files.write_bytes", fail)
+    with pytest.raises(StorageError):
+        add(write_ggml(), state_models)
+    assert [path.name for path in state_models.iterdir()] == [".lock"]

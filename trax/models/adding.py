@@ -1,0 +1,146 @@
+"""Adding a model file: recognised, named, copied, its hash pinned. Never a half model under `state/models/`."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from trax import files
+from trax.errors import ModelError
+from trax.models.catalogue import Entry, catalogue
+from trax.models.ggml_header import HEADER_SIZE, WhisperHeader, parse_header
+from trax.models.model import OPEN, Model
+from trax.models.store import CARD, read_card
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+_ADDING = ".adding-"
+_FILE = "model.bin"
+
+
+def add(
+    file: Path,
+    state_models: Path,
+    *,
+    name: str | None = None,
+    scope: str | None = None,
+    languages: Sequence[str] | None = None,
+    licence: str | None = None,
+    source: str | None = None,
+) -> Model:
+    """Copy a Whisper ggml file under `state_models` and return it as installed. Adding the same file again changes nothing.
+
+    A file that the catalogue knows brings its name, scope, languages, licence and source along; of any other the scope is "open" and the
+    languages are those of its vocabulary, unless told otherwise.
+
+    Raises:
+        ModelError: the file is not a whole Whisper ggml model, or not the one it is named like; or the name is taken or not allowed.
+        StorageError: the folder cannot be written (DiskFull: for lack of room).
+    """
+    header, size = _recognise(file)
+    files.make_folder(state_models)
+    with files.locked(state_models / ".lock") as ours:
+        if not ours:
+            raise ModelError("Another model is being added at this moment.", file=str(file), advice="Try again when it is done.")
+        for leftover in state_models.glob(f"{_ADDING}*"):
+            files.remove_tree(leftover)
+        folder = state_models / f"{_ADDING}{secrets.token_hex(4)}"
+        files.make_folder(folder)
+        try:
+            sha256 = files.copy(file.resolve(), folder / _FILE)
+            if (folder / _FILE).stat().st_size != size:
+                raise ModelError("The file changed while it was copied.", file=str(file), advice="Add it once its download is complete.")
+            # a file that was given a name of its own need not be the catalogue's, whatever it is called
+            known = catalogue().identify(file.name if name is None else "", sha256)
+            model = Model(
+                name=_valid("name", name or (known.name if known else _slug(file.stem))),
+                kind="asr",
+                engine="whisper",
+                path=_FILE,
+                sha256=sha256,
+                version=sha256[:12],
+                scope=_valid("scope", scope or (known.scope if known else OPEN)),
+                languages=_spoken(header, languages, known),
+                licence=licence or (known.licence if known else "unknown"),
+                source=source or (known.source if known else "added by hand"),
+                size=size,
+                settings=_settings(header, known),
+            )
+            return _put(model, folder, state_models / model.name)
+        finally:
+            files.remove_tree(folder)
+
+
+def _recognise(file: Path) -> tuple[WhisperHeader, int]:
+    try:
+        status = file.stat()
+        beginning = _first_bytes(file) if stat.S_ISREG(status.st_mode) else b""
+    except OSError as error:
+        what = f"The file cannot be read: {error.strerror}."
+        raise ModelError(what, file=str(file), advice="Check the path and its permissions.") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise ModelError("This is not a regular file.", file=str(file), advice="Name the model file itself.")
+    try:
+        header = parse_header(beginning)
+    except ModelError as error:
+        raise ModelError(error.what, file=str(file), advice=error.advice) from error
+    if status.st_size < header.least_size:
+        what = f"The file is cut short: it has {status.st_size} bytes, and a model of its dimensions takes at least {header.least_size}."
+        raise ModelError(what, file=str(file), advice="Download it again.")
+    return header, status.st_size
+
+
+def _first_bytes(file: Path) -> bytes:
+    with file.open("rb") as handle:
+        return handle.read(HEADER_SIZE)
+
+
+def _spoken(header: WhisperHeader, wanted: Sequence[str] | None, known: Entry | None) -> tuple[str, ...]:
+    languages = tuple(wanted) if wanted else (known.languages if known else header.languages)
+    lacking = [language for language in languages if language not in header.languages]
+    if lacking:
+        has = "only English" if len(header.languages) == 1 else f"{len(header.languages)} languages, by their codes, such as en, de or fr"
+        raise ModelError(f"The model's vocabulary lacks {', '.join(lacking)}: it has {has}.", advice="Name languages that the model has.")
+    return languages
+
+
+def _settings(header: WhisperHeader, known: Entry | None) -> dict[str, object]:
+    told = {"weights": header.weights, "parameters": header.parameters, "audio_context": header.audio_context, "mels": header.mels}
+    memory = {"memory_mb": known.memory_mb} if known and known.memory_mb else {}
+    return {**told, **memory, **(known.settings if known else {})}
+
+
+def _slug(stem: str) -> str:
+    return re.sub(r"[^a-z0-9._-]+", "-", stem.lower()).removeprefix("ggml-").strip("-._") or "model"
+
+
+def _valid(what: str, text: str) -> str:
+    if not _NAME.fullmatch(text):
+        advice = "Take small letters, digits, points, hyphens and underscores, a letter or digit first."
+        raise ModelError(f"{text!r} cannot be the {what} of a model.", advice=advice)
+    return text
+
+
+def _put(model: Model, folder: Path, target: Path) -> Model:
+    """Write the card and give the folder its name: from then on it is a model."""
+    if any(entry.name == model.name and entry.origin != "download" for entry in catalogue().models):
+        raise ModelError(f"{model.name} is the name of a built-in model.", advice="Choose another with --name.")
+    if target.exists():
+        there = read_card(target)
+        if there.sha256 == model.sha256 and _same_card(there, model):
+            return there
+        raise ModelError(
+            f"There is another model named {model.name} already.",
+            file=str(target),
+            advice="Give this one another name with --name, or remove that folder first.",
+        )
+    files.write_bytes(folder / CARD, (json.dumps(model.to_plain(), indent=2, ensure_ascii=False) + "\n").encode())
+    files.rename(folder, target)
+    return read_card(target)
+
+
+def _same_card(there: Model, model: Model) -> bool:
+    return there.to_plain() | {"path": None} == model.to_plain() | {"path": None}
