@@ -1,0 +1,125 @@
+"""`python -m trax.worker.tools`: what trax-ctl asks of this side of the process wall. One JSON document on stdout, messages on stderr.
+
+    models list                 {"models": [Model], "findings": [...], "catalogue": [Entry]}
+    models add FILE             {"added": Model}
+    models verify               {"verified": [name], "findings": [...]}; exit 1 when there are findings
+    models setup [--into DIR]   {"made": path}
+    doctor                      see `trax.worker.facts`
+
+Exit codes: 0 done, 1 failed (the document is {"error": TraxError.as_dict()}), 2 usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TextIO
+
+from trax.errors import TraxError
+from trax.models.adding import add
+from trax.models.catalogue import catalogue
+from trax.models.store import survey, verify
+from trax.shipped import shipped
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one tool and return the exit code."""
+    options = _parser().parse_args(arguments)
+    with _stdout_kept_clean() as out:
+        try:
+            code, answer = _TOOLS[options.tool](options)
+        except TraxError as error:
+            code, answer = 1, {"error": error.as_dict()}
+        json.dump(answer, out, ensure_ascii=False)
+        out.write("\n")
+    return code
+
+
+def _list(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
+    found = survey(_models(options))
+    return 0, {
+        "models": [model.to_plain() for model in found.models],
+        "findings": [asdict(finding) for finding in found.findings],
+        "catalogue": [entry.model_dump(mode="json") for entry in catalogue().models],
+    }
+
+
+def _add(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
+    model = add(
+        options.file,
+        _models(options),
+        name=options.name,
+        scope=options.scope,
+        languages=options.languages.split(",") if options.languages else None,
+        licence=options.licence,
+        source=options.source,
+    )
+    return 0, {"added": model.to_plain()}
+
+
+def _verify(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
+    findings = verify(_models(options))
+    wrong = {finding.model for finding in findings}
+    names = [model.name for model in survey(_models(options)).models if model.name not in wrong]
+    return 1 if findings else 0, {"verified": names, "findings": [asdict(finding) for finding in findings]}
+
+
+def _setup(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
+    from trax.models.setup import setup_ge2e
+
+    return 0, {"made": str(setup_ge2e(options.into or shipped("models")))}
+
+
+def _doctor(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
+    from trax.worker.facts import facts
+
+    return 0, facts(_models(options))
+
+
+_TOOLS = {"list": _list, "add": _add, "verify": _verify, "setup": _setup, "doctor": _doctor}
+
+
+def _models(options: argparse.Namespace) -> Path:
+    folder: Path = options.state / "models"
+    return folder
+
+
+@contextmanager
+def _stdout_kept_clean() -> Iterator[TextIO]:
+    """The real stdout for the answer alone; what native libraries print to descriptor 1 meanwhile goes to stderr."""
+    sys.stdout.flush()
+    with os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace") as out:
+        os.dup2(2, 1)
+        yield out
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--state", type=Path, default=Path("state"), metavar="DIR", help="Trax's state folder; models lie in DIR/models")
+    common.add_argument("--json", action="store_true", help="accepted for clarity: the answer is always JSON")
+    parser = argparse.ArgumentParser(prog="python -m trax.worker.tools", description="What trax-ctl asks of the workers' side.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("doctor", parents=[common], help="facts about libraries, processor and models").set_defaults(tool="doctor")
+    models = commands.add_parser("models", help="list, add, verify or set up models").add_subparsers(dest="tool", required=True)
+    models.add_parser("list", parents=[common], help="what is installed, and what can be")
+    adding = models.add_parser("add", parents=[common], help="copy a Whisper ggml file into the state folder")
+    adding.add_argument("file", type=Path)
+    adding.add_argument("--name", help="what to call it; default: its name in the catalogue, or the file's")
+    adding.add_argument("--scope", help='"open" for any speech, or the narrow field it knows, such as "digits"')
+    adding.add_argument("--languages", metavar="CODES", help="the languages it is good at, such as en,de; default: those of its vocabulary")
+    adding.add_argument("--licence")
+    adding.add_argument("--source", help="where it came from")
+    models.add_parser("verify", parents=[common], help="hash every installed model anew")
+    setup = models.add_parser("setup", parents=[common], help="fetch and convert the built-in speaker embedding")
+    setup.add_argument("--into", type=Path, metavar="DIR", help="default: the folder of the models that come with Trax")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
