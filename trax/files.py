@@ -22,7 +22,10 @@ from trax.errors import DiskFull, StorageError
 
 FILE_MODE = 0o640
 FOLDER_MODE = 0o750
+#: Folders in the outbox: the group that reads transcripts keeps owning what is put there.
+SHARED_FOLDER_MODE = 0o2750
 _CHUNK = 1 << 20
+_NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -122,6 +125,35 @@ def rename(source: Path, target: Path) -> None:
     sync_folder(target.parent)
     if source.parent != target.parent:
         sync_folder(source.parent)
+
+
+def rename_new(source: Path, target: Path) -> None:
+    """Move a file's or link's name within one file system, durably, never over another: raises FileExistsError when `target` exists.
+
+    On file systems with hard links the name appears in both places for an instant, so that no crash can lose it. Without them a file that
+    takes the name in the same instant would be replaced.
+    """
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            with _told("move", source):
+                raise
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from error
+        rename(source, target)
+    else:
+        sync_folder(target.parent)
+        remove(source)
+
+
+def link(target: Path, name: Path) -> None:
+    """Make `name` a symbolic link to `target`, durably."""
+    with _told("make the link", name):
+        name.symlink_to(target)
+    sync_folder(name.parent)
 
 
 def sha256_of(path: Path) -> str:

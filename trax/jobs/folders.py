@@ -4,17 +4,33 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from trax import files
 from trax.errors import JobError
-from trax.jobs.job import Job
+from trax.jobs.job import Job, Status
 from trax.jobs.record import from_plain, to_plain
 
 #: The job as it was when its folder was last touched; what recovery has when the ledger does not know the folder.
 JOB_FILE = "job.json"
 #: The recording in a job's folder, whatever its name was in the inbox.
 SOURCE_FILE = "source"
+
+
+class Part(StrEnum):
+    """The parts of the state folder that hold jobs' folders."""
+
+    WORK = "work"
+    QUARANTINE = "quarantine"
+    ARCHIVE = "archive"
+
+
+def home(job: Job) -> Part:
+    """Where the job's folder belongs."""
+    if not job.is_finished:
+        return Part.WORK
+    return Part.QUARANTINE if job.status is Status.FAILED else Part.ARCHIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +81,28 @@ class StateFolders:
 
     def find(self, job_id: str) -> Path | None:
         """The job's folder, wherever it is."""
-        candidates = (part / job_id for part in (self.work, self.quarantine, self.archive))
+        candidates = (self.root / part / job_id for part in Part)
         return next((folder for folder in candidates if folder.is_dir()), None)
 
 
 def write_job(folder: Path, job: Job) -> None:
     """Make the job durable in its folder. Raises StorageError."""
     files.write_bytes(folder / JOB_FILE, json.dumps(to_plain(job), indent=1, sort_keys=True).encode())
+
+
+def file_away(folders: StateFolders, job: Job) -> Path | None:
+    """Bring the job's folder, with the job as it is now, to where it belongs; returns where, None when it has none.
+
+    The ledger must know the job's state already: it is what holds if Trax ends before the folder has moved. Raises StorageError.
+    """
+    folder = folders.find(job.id)
+    if folder is None:
+        return None
+    write_job(folder, job)
+    target = folders.root / home(job) / job.id
+    if folder != target:
+        files.rename(folder, target)
+    return target
 
 
 def read_job(folder: Path) -> Job:
@@ -81,3 +112,8 @@ def read_job(folder: Path) -> Job:
         return from_plain(json.loads(path.read_bytes()))
     except (OSError, ValueError, RecursionError) as error:
         raise JobError(f"A job's record cannot be read: {error}.", file=str(path), advice="See `trax-ctl doctor`.") from error
+
+
+def subfolders(part: Path) -> tuple[Path, ...]:
+    """The jobs' folders in a part of the state folder, in order of their ids."""
+    return tuple(sorted(entry for entry in part.iterdir() if entry.is_dir() and not entry.is_symlink()))

@@ -8,7 +8,7 @@
              CLAIMED ◀──reopen────────────────────   │                        the recording changed: the attempt is given back
                                                      └─fail, recover─▶ FAILED     permanent, or no attempt left
 
-    CLAIMED ──fail──▶ FAILED                                a recording that does not pass validation
+    CLAIMED, QUEUED ──fail──▶ FAILED                        a recording that does not pass validation, or is gone
     CLAIMED, QUEUED ──complete──▶ COMPLETED                 answered with the result of an earlier job (`duplicate_of`)
     CLAIMED, QUEUED, RUNNING ──cancel──▶ CANCELLED
     FAILED, CANCELLED, COMPLETED, QUEUED (waiting) ──retry──▶ QUEUED      a completed job only with other settings
@@ -93,62 +93,65 @@ def _require(job: Job, event: str, *allowed: Status) -> None:
         raise JobError(f"Job {job.id} is {job.status} and cannot be {event}.")
 
 
+def _changed(job: Job, now: float, **fields: Any) -> Job:  # noqa: ANN401 - the fields of Job are of many types
+    # The clock of a machine can be set back; what is later must not look earlier to recovery.
+    return replace(job, changed=max(now, job.changed), **fields)
+
+
 def accept(job: Job, *, media_id: str, size: int, now: float, modified: int | None = None) -> Job:
     """Claimed → queued: the recording passed validation. `media_id` is the SHA-256 of its `size` bytes, `modified` its mtime in ns."""
     _require(job, "queued", Status.CLAIMED)
-    return replace(job, status=Status.QUEUED, media_id=media_id, size=size, modified=modified, error=None, changed=now)
+    return _changed(job, now, status=Status.QUEUED, media_id=media_id, size=size, modified=modified, error=None)
 
 
 def start(job: Job, now: float) -> Job:
     """Queued → running. Counts the attempt: make the result durable before the work begins."""
     _require(job, "started", Status.QUEUED)
-    return replace(job, status=Status.RUNNING, attempts=job.attempts + 1, not_before=None, started=now, changed=now)
+    return _changed(job, now, status=Status.RUNNING, attempts=job.attempts + 1, not_before=None, started=now)
 
 
 def enter_stage(job: Job, stage: str, now: float) -> Job:
     """Running → running, in another stage."""
     _require(job, "moved to another stage", Status.RUNNING)
-    return replace(job, stage=stage, changed=now)
+    return _changed(job, now, stage=stage)
 
 
 def complete(job: Job, now: float, *, duplicate_of: str | None = None) -> Job:
     """Running → completed. When `duplicate_of` names the earlier job whose result is the answer, claimed and queued jobs complete too."""
     unstarted = () if duplicate_of is None else (Status.CLAIMED, Status.QUEUED)
     _require(job, "completed", Status.RUNNING, *unstarted)
-    return replace(
-        job, status=Status.COMPLETED, stage=None, error=None, not_before=None, finished=now, changed=now, duplicate_of=duplicate_of
-    )
+    return _changed(job, now, status=Status.COMPLETED, stage=None, error=None, not_before=None, finished=now, duplicate_of=duplicate_of)
 
 
 def fail(job: Job, error: TraxError, now: float, policy: Retries, jitter: float) -> Job:
     """Running → queued, after a delay, when another attempt can help and one is left; else → failed.
 
-    A claimed job has nothing to repeat but reading the file: it fails at once. `jitter` is a random number in [0, 1).
+    A job that is not running fails at once: no work was done that could be tried again. `jitter` is a random number in [0, 1).
     """
-    _require(job, "failed", Status.RUNNING, Status.CLAIMED)
+    _require(job, "failed", Status.CLAIMED, Status.QUEUED, Status.RUNNING)
     if job.status is Status.RUNNING and not error.permanent and job.attempts < policy.max_attempts:
         not_before = now + delay(policy, job.attempts, jitter)
-        return replace(job, status=Status.QUEUED, error=error.as_dict(), not_before=not_before, changed=now)
-    return replace(job, status=Status.FAILED, error=error.as_dict(), not_before=None, finished=now, changed=now)
+        return _changed(job, now, status=Status.QUEUED, error=error.as_dict(), not_before=not_before)
+    return _changed(job, now, status=Status.FAILED, error=error.as_dict(), not_before=None, finished=now)
 
 
 def interrupt(job: Job, now: float) -> Job:
     """Running → queued, because Trax stops: the attempt is given back."""
     _require(job, "interrupted", Status.RUNNING)
-    return replace(job, status=Status.QUEUED, attempts=job.attempts - 1, not_before=None, changed=now)
+    return _changed(job, now, status=Status.QUEUED, attempts=job.attempts - 1, not_before=None)
 
 
 def wait(job: Job, error: TraxError, now: float, seconds: float) -> Job:
     """Running → queued for `seconds`, because the disk is full: no attempt is charged, `error` says what is waited for."""
     _require(job, "made to wait", Status.RUNNING)
-    return replace(job, status=Status.QUEUED, attempts=job.attempts - 1, error=error.as_dict(), not_before=now + seconds, changed=now)
+    return _changed(job, now, status=Status.QUEUED, attempts=job.attempts - 1, error=error.as_dict(), not_before=now + seconds)
 
 
 def reopen(job: Job, now: float) -> Job:
     """Running → claimed, because the recording changed after it was validated: it is validated again; the attempt is given back."""
     _require(job, "reopened", Status.RUNNING)
-    return replace(
-        job, status=Status.CLAIMED, media_id="", size=None, modified=None, duration=None, stage=None, attempts=job.attempts - 1, changed=now
+    return _changed(
+        job, now, status=Status.CLAIMED, media_id="", size=None, modified=None, duration=None, stage=None, attempts=job.attempts - 1
     )
 
 
@@ -156,19 +159,19 @@ def recover(job: Job, now: float, policy: Retries) -> Job:
     """Running → queued, because Trax was killed in the middle: the attempt stays counted; with none left → failed."""
     _require(job, "recovered", Status.RUNNING)
     if job.attempts < policy.max_attempts:
-        return replace(job, status=Status.QUEUED, not_before=None, changed=now)
+        return _changed(job, now, status=Status.QUEUED, not_before=None)
     error = WorkerCrashed(
         f"Trax was ended {job.attempts} times while it worked on this recording.",
-        file=job.source_name,
+        file=job.output_name,
         advice="If the machine was restarted in between, `trax-ctl retry` the job; else look for lack of memory in the system's log.",
     )
-    return replace(job, status=Status.FAILED, error=error.as_dict(), not_before=None, finished=now, changed=now)
+    return _changed(job, now, status=Status.FAILED, error=error.as_dict(), not_before=None, finished=now)
 
 
 def cancel(job: Job, now: float) -> Job:
     """Claimed, queued or running → cancelled."""
     _require(job, "cancelled", Status.CLAIMED, Status.QUEUED, Status.RUNNING)
-    return replace(job, status=Status.CANCELLED, not_before=None, finished=now, changed=now)
+    return _changed(job, now, status=Status.CANCELLED, not_before=None, finished=now)
 
 
 def retry(job: Job, now: float, settings: tuple[Mapping[str, Any], str, tuple[str, ...]] | None = None) -> Job:
@@ -182,8 +185,9 @@ def retry(job: Job, now: float, settings: tuple[Mapping[str, Any], str, tuple[st
     if not is_waiting:
         _require(job, "retried", *FINISHED)
     snapshot, digest, stages = settings or (job.settings, job.settings_hash, job.stages)
-    return replace(
+    return _changed(
         job,
+        now,
         status=Status.QUEUED if job.media_id else Status.CLAIMED,
         settings=snapshot,
         settings_hash=digest,
@@ -195,5 +199,4 @@ def retry(job: Job, now: float, settings: tuple[Mapping[str, Any], str, tuple[st
         started=None,
         finished=None,
         duplicate_of=None,
-        changed=now,
     )

@@ -90,6 +90,9 @@ class Ledger:
         for job in batch:
             del self._jobs[job.id]
 
+    def __contains__(self, job_id: str) -> bool:
+        return job_id in self._jobs or job_id in self._archives
+
     def get(self, job_id: str) -> Job | None:
         """The job of that id, live or archived; None when there is none."""
         return self._jobs.get(job_id) or self._archives.get(job_id)

@@ -1,0 +1,148 @@
+"""From the inbox into the job's own folder: only from then on is a recording ours.
+
+A claim is a rename of the name in the inbox, so it never opens or follows what lies there, and at every instant the recording is in exactly
+one place. `job.json` is durable before the rename: a recording in a work folder always has a job that recovery can take up.
+From another mount the name is first moved to `.trax/<job>` within the inbox, then copied, compared and only then removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from loguru import logger
+
+from trax import files
+from trax.errors import JobError, StorageError
+from trax.intake.beneath import opened
+from trax.intake.names import printable
+from trax.intake.scan import sight
+from trax.intake.settle import Sighting
+from trax.intake.writers import has_writer
+from trax.jobs.folders import SOURCE_FILE, StateFolders, read_job, subfolders, write_job
+from trax.jobs.job import Job
+
+#: What Trax moves within an inbox or an outbox on another mount; ignored by the scan.
+SIDE_FOLDER = ".trax"
+#: What the outbox may hold of a recording.
+OUTPUT_SUFFIXES = (".json", ".error.json", ".srt", ".vtt", ".txt", ".rttm", ".ctm")
+
+
+def is_in_outbox(outbox: Path, name: str) -> bool:
+    """Whether anything in the outbox already goes by this output name: it is not written over, whoever put it there."""
+    return any(os.path.lexists(f"{outbox / name}{suffix}") for suffix in OUTPUT_SUFFIXES)
+
+
+def claim(inbox: Path, sighting: Sighting, job: Job, folders: StateFolders) -> Path | None:
+    """Take the recording `job.source_name` out of the inbox and return the job's work folder.
+
+    None when it is not, or no longer, what was sighted, when someone still writes to it, or when the job's id is taken: then it is in the
+    inbox and has to settle anew. Raises StorageError: then it is in the inbox, or recovery will find it.
+    """
+    relative = PurePosixPath(job.source_name)
+    try:
+        with opened(inbox, relative.parent) as parent:
+            return _claim(parent / relative.name, sighting, job, folders, inbox / SIDE_FOLDER / job.id)
+    except StorageError as error:
+        error.file = printable(job.source_name)
+        raise
+    except OSError as error:
+        # Its subfolder was removed, renamed or replaced by a link meanwhile.
+        logger.debug("{!r} cannot be reached: {}", printable(job.source_name), error.strerror)
+        return None
+
+
+def finish_claims(inbox: Path, folders: StateFolders) -> None:
+    """Finish, at start and before anything else, the claims and returns that a crash interrupted. Raises StorageError."""
+    for folder in subfolders(folders.work):
+        source, side = folder / SOURCE_FILE, inbox / SIDE_FOLDER / folder.name
+        here, aside = sight(source), sight(side)
+        if aside is not None and (here is None or here.is_regular):
+            _bring_over(side, source)
+        elif here is not None and _is_also_in_inbox(folder, inbox, here):
+            files.remove_tree(folder)
+
+
+def _claim(path: Path, sighting: Sighting, job: Job, folders: StateFolders, side: Path) -> Path | None:
+    if not _is_at_rest(path, sighting) or folders.find(job.id) is not None:
+        return None
+    folder = folders.work / job.id
+    source = folder / SOURCE_FILE
+    files.make_folder(folder)
+    try:
+        write_job(folder, job)
+        moved = _take(path, source, side)
+        # It may have changed between the look and the rename; from the rename on nobody reaches it by its name.
+        if moved is not None and _is_at_rest(moved, sighting):
+            if moved == side:
+                _bring_over(side, source)
+            return folder
+        if moved is not None:
+            _put_back(moved, path)
+    except BaseException:
+        if sight(source) is None and sight(side) is None:
+            files.remove_tree(folder)
+        raise
+    files.remove_tree(folder)
+    return None
+
+
+def _is_at_rest(path: Path, sighting: Sighting) -> bool:
+    found = sight(path)
+    return found is not None and found.is_same(sighting) and not (found.is_regular and has_writer(path))
+
+
+def _take(path: Path, source: Path, side: Path) -> Path | None:
+    """Rename to `source`, or to `side` when that is on another mount; where it went, None when it was gone before."""
+    try:
+        files.rename(path, source)
+    except StorageError:
+        if sight(path) is None:
+            return None
+        raise
+    except OSError:  # another mount
+        files.make_folder(side.parent)
+        files.rename(path, side)
+        return side
+    return source
+
+
+def _put_back(moved: Path, path: Path) -> None:
+    """Return a file to its name in the inbox, or to one beside it when that is taken by now."""
+    for name in _names_beside(path):
+        with contextlib.suppress(FileExistsError):
+            files.rename_new(moved, name)
+            return
+
+
+def _names_beside(path: Path) -> Iterator[Path]:
+    stem, extension = os.path.splitext(path.name)  # noqa: PTH122 - Path.stem takes a name such as "a." apart differently
+    yield path
+    for number in itertools.count(2):
+        yield path.with_name(f"{stem} ({number}){extension}")
+
+
+def _is_also_in_inbox(folder: Path, inbox: Path, here: Sighting) -> bool:
+    """Whether a crash came upon `_put_back` when the file had its name in the inbox again and in the work folder still."""
+    try:
+        job = read_job(folder)
+    except JobError:
+        return False
+    for name in _names_beside(inbox / job.source_name):
+        found = sight(name)
+        if found is None or (found.inode, found.device) == (here.inode, here.device):
+            return found is not None
+    return False
+
+
+def _bring_over(side: Path, source: Path) -> None:
+    """Move from the inbox's mount to ours. What cannot be copied waits there: a link stands for it and is refused like it."""
+    found = sight(side)
+    if found is not None and found.is_regular and os.access(side, os.R_OK):
+        files.copy(side, source)
+        files.remove(side)
+    else:
+        files.link(side, source)

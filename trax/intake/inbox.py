@@ -1,0 +1,47 @@
+"""The inbox as the daemon sees it: looked at again and again, handing out what has come to rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from loguru import logger
+
+from trax.intake.names import printable
+from trax.intake.scan import scan
+from trax.intake.settle import Resting, Sighting, look, next_look, settled
+
+
+class Inbox:
+    """The folder `folder`; a file is at rest after `quiet` seconds. All times are `time.monotonic()` of the caller."""
+
+    def __init__(self, folder: Path, quiet: float) -> None:
+        self._folder = folder
+        self._quiet = quiet
+        self._known: dict[str, Resting] = {}
+        self._touched: set[str] = set()
+        self._problems: dict[str, str] = {}
+
+    def touch(self, names: Iterable[str]) -> None:
+        """Events told that something happened to these files (paths relative to the inbox)."""
+        self._touched.update(names)
+
+    def look(self, now: float) -> dict[str, Sighting]:
+        """Scan, and return the files at rest, those that came to rest first in front. They are returned again until they are gone."""
+        found = scan(self._folder)
+        # Events that arrive from here on are about a state that this scan may not have seen: they count for the next look.
+        touched, self._touched = self._touched, set()
+        self._known = look(self._known, found.sightings, touched, now)
+        for name, reason in found.problems.items():
+            if self._problems.get(name) != reason:
+                logger.warning("Cannot look into the inbox folder {!r}: {}.", printable(name or "."), reason)
+        self._problems = found.problems
+        return settled(self._known, self._quiet)
+
+    def next_look(self) -> float | None:
+        """When a further look may find a file settled; None when nothing is waited for."""
+        return next_look(self._known, self._quiet)
+
+    def unsettle(self, name: str) -> None:
+        """A file turned out not to be at rest, or could not be taken: it settles anew."""
+        self._known.pop(name, None)

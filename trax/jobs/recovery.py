@@ -1,0 +1,125 @@
+"""After a crash: the ledger, the jobs' folders and what is published are brought to one story.
+
+The order of commits makes this possible: `job.json` before the recording, outputs before the ledger, the ledger before the folder moves.
+So whatever is missing is the later of two steps, and is done here. `decide` is pure; `reconcile` does what it says.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from loguru import logger
+
+from trax import files
+from trax.config import Retries
+from trax.errors import JobError, UnreadableRecording
+from trax.jobs.folders import JOB_FILE, SOURCE_FILE, Part, StateFolders, file_away, home, read_job, subfolders
+from trax.jobs.job import Job, Status, complete, fail, recover
+from trax.jobs.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A job's folder: where it is, whether the recording is in it, and the job by its `job.json` (None when that cannot be read)."""
+
+    part: Part
+    has_source: bool
+    job: Job | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do about one job: make the ledger say `job` and bring the folder home; without a job, remove the folder."""
+
+    job: Job | None
+    why: str
+
+
+def decide(known: Job | None, found: Found | None, *, is_published: bool, now: float, policy: Retries) -> Decision | None:
+    """What to do about a job of which the ledger says `known` and the disk shows `found`; None: all is as it should be.
+
+    `is_published` says that its whole result is in the outbox.
+    """
+    if known is None and found is not None and not found.has_source:
+        return Decision(None, "its recording was never taken out of the inbox") if found.part is Part.WORK else None
+    told = found.job if found is not None else None
+    newest = _newer(known, told)
+    if newest is None:
+        return None
+    job, why = newest, "" if newest is known else "its folder knows more than the ledger"
+    if job.status is Status.RUNNING and is_published:
+        job, why = complete(job, now), "its result is published"
+    elif job.status is Status.RUNNING:
+        job, why = recover(job, now, policy), "Trax ended while it was running"
+    elif not job.is_finished and found is None:
+        gone = UnreadableRecording("The recording is gone from the state folder.", file=job.output_name, advice="Drop it again.")
+        job, why = fail(job, gone, now, policy, jitter=0.0), "its folder is gone"
+    is_home = found is None or found.part is home(job)
+    if job == known and is_home:
+        return None
+    return Decision(job, why or f"its folder belongs in {home(job)}")
+
+
+def _newer(known: Job | None, told: Job | None) -> Job | None:
+    """The ledger's word, unless it fell back to a former snapshot and the folder has a later one."""
+    if known is None or told is None:
+        return known or told
+    return told if told.changed > known.changed else known
+
+
+def reconcile(
+    ledger: Ledger,
+    folders: StateFolders,
+    *,
+    is_published: Callable[[Job], bool],
+    answer_failure: Callable[[Job], None],
+    now: float,
+    policy: Retries,
+) -> list[Job]:
+    """Put everything right at start, after `intake.claim.finish_claims`, and return the jobs that were touched as they are now.
+
+    `is_published` says whether the whole result of this run of the job, not of one before a retry, is in the outbox; `answer_failure`
+    writes an error's answer there and is called before the ledger says that the job has failed. Raises StorageError.
+    """
+    touched = []
+    for job_id in sorted(_in_question(ledger, folders)):
+        known, found = ledger.get(job_id), _look(folders, job_id)
+        subject = _newer(known, found.job if found else None)
+        decision = decide(known, found, is_published=subject is not None and is_published(subject), now=now, policy=policy)
+        if decision is None:
+            if subject is None:
+                logger.error("The folder of job {} has no readable {}: it stays where it is.", job_id, JOB_FILE)
+            continue
+        logger.info("Job {}: {}.", job_id, decision.why)
+        if decision.job is None:
+            files.remove_tree(folders.work / job_id)
+            continue
+        if decision.job.status is Status.FAILED and decision.job != subject:
+            answer_failure(decision.job)
+        if decision.job != known:
+            ledger.put(decision.job)
+        file_away(folders, decision.job)
+        touched.append(decision.job)
+    return touched
+
+
+def _in_question(ledger: Ledger, folders: StateFolders) -> set[str]:
+    """Jobs that are unfinished by the ledger, or in work by the disk, or finished by the disk and unknown to the ledger."""
+    unfinished = {job.id for job in ledger.live() if not job.is_finished}
+    in_work = {folder.name for folder in subfolders(folders.work)}
+    filed = {folder.name for part in (folders.quarantine, folders.archive) for folder in subfolders(part)}
+    return unfinished | in_work | {job_id for job_id in filed if job_id not in ledger}
+
+
+def _look(folders: StateFolders, job_id: str) -> Found | None:
+    folder = folders.find(job_id)
+    if folder is None:
+        return None
+    try:
+        job = read_job(folder)
+    except JobError:
+        job = None
+    # lexists: the recording may be a link that leads nowhere, and still needs its answer
+    return Found(Part(folder.parent.name), os.path.lexists(folder / SOURCE_FILE), job)
