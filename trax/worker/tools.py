@@ -21,6 +21,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
+from trax import files
 from trax.errors import TraxError
 from trax.models.adding import add
 from trax.models.catalogue import catalogue
@@ -73,7 +74,9 @@ def _verify(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
 def _setup(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     from trax.models.setup import setup_ge2e
 
-    return 0, {"made": str(setup_ge2e(options.into or shipped("models")))}
+    into = options.into or (shipped("models") if os.access(shipped("models"), os.W_OK) else _models(options))
+    files.make_folder(into)
+    return 0, {"made": str(setup_ge2e(into))}
 
 
 def _doctor(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
@@ -117,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     adding.add_argument("--source", help="where it came from")
     models.add_parser("verify", parents=[common], help="hash every installed model anew")
     setup = models.add_parser("setup", parents=[common], help="fetch and convert the built-in speaker embedding")
-    setup.add_argument("--into", type=Path, metavar="DIR", help="default: the folder of the models that come with Trax")
+    setup.add_argument("--into", type=Path, metavar="DIR", help="default: beside the models of Trax, or DIR/models if that may not be")
     return parser
 
 
