@@ -15,9 +15,13 @@
     │   └── WorkerHung             it made no progress for too long
     ├── StorageError           the disk refused; another attempt can help
     │   └── DiskFull               no room
-    ├── LedgerError            the ledger cannot be read or is another daemon's
+    ├── TranscriptError        the parts of a transcript contradict each other: a fault of Trax
+    ├── LedgerError            the ledger cannot be read
+    ├── AlreadyRunning         another daemon works on the same root
     ├── JobError               what was asked of a job does not fit its state
     ├── ControlError           the daemon cannot be reached or does not understand
+    │   ├── DaemonAbsent           nobody listens on its socket
+    │   └── DaemonBusy             it is there and did not answer in time
     └── Cancelled              someone asked for the job to end
 
 Every error says what happened (`what`), to which file (`file`), and what the user can do (`advice`), has a stable `code`,
@@ -163,11 +167,26 @@ class DiskFull(StorageError):
     default_advice = "Make room on the disk; Trax goes on by itself."
 
 
+class TranscriptError(TraxError):
+    """The parts of a transcript contradict each other, so it is not published."""
+
+    code = "transcript"
+    default_advice = "This is a fault of Trax: please report it with the id of the job."
+
+
 class LedgerError(TraxError):
-    """The ledger cannot be read, or belongs to another running daemon."""
+    """The ledger cannot be read, or is open for reading only."""
 
     code = "ledger"
     default_advice = "See `trax-ctl doctor`."
+
+
+class AlreadyRunning(TraxError):
+    """Another daemon works on the same root."""
+
+    code = "already-running"
+    permanent = False
+    default_advice = "Stop the other one first, or give this one a root of its own."
 
 
 class JobError(TraxError):
@@ -182,6 +201,22 @@ class ControlError(TraxError):
 
     code = "control"
     default_advice = "Is traxd running? See `systemctl status traxd`."
+
+
+class DaemonAbsent(ControlError):
+    """Nobody listens on the daemon's socket."""
+
+    code = "daemon-absent"
+    permanent = False
+    default_advice = "Start it with `systemctl start traxd`."
+
+
+class DaemonBusy(ControlError):
+    """The daemon is there and did not answer in time."""
+
+    code = "daemon-busy"
+    permanent = False
+    default_advice = "Try again in a moment; if it stays so, see `journalctl -u traxd`."
 
 
 class Cancelled(TraxError):

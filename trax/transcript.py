@@ -94,7 +94,11 @@ class Speaker:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """Who said what and when: everything the formats render. Two runs over the same bytes, settings and models are equal but for `run`."""
+    """Who said what and when: everything the formats render.
+
+    Two runs over the same bytes, settings and models are equal but for `job` and `run`.
+    `accuracy_estimate` is 0 to 1, or None where there are no words. Words whose score is below `confidence_threshold` are doubtful.
+    """
 
     job: str
     media: Media
@@ -106,6 +110,8 @@ class Transcript:
     settings_hash: str
     accuracy_estimate: float | None
     needs_review: bool
+    accuracy_threshold: float = 0.0
+    confidence_threshold: float = 0.0
     warnings: tuple[str, ...] = ()
     run: Mapping[str, Any] = field(default_factory=dict)
 

@@ -1,0 +1,110 @@
+"""JSON (.json): everything Trax knows of a recording, a superset of what WhisperX writes. Described in docs/output.md."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from trax import __version__
+from trax.formats.lines import one_line, text_of
+from trax.transcript import Segment, Transcript, Word
+
+#: The version of the shape of this document and of `<name>.error.json`: the second number goes up when fields are added,
+#: the first when any is changed or removed.
+SCHEMA_VERSION = "1.0"
+
+ESTIMATE_NOTE = (
+    "An estimate, not a measurement: the mean of the recogniser's own word scores, 0 to 1. "
+    "Recognisers are often too sure of themselves; only a comparison with a transcript made by hand tells the accuracy."
+)
+
+
+def render(transcript: Transcript, checksums: Mapping[str, str] | None = None) -> str:
+    """The transcript as JSON; two runs over the same bytes, settings and models differ only in `run`.
+
+    Args:
+        transcript: What to write.
+        checksums: The SHA-256, in hex, of the outputs that lie beside this one, by format; it is written last, so they are known.
+    """
+    return laid_out(_document(transcript, checksums or {}))
+
+
+def _document(transcript: Transcript, checksums: Mapping[str, str]) -> dict[str, Any]:
+    threshold = transcript.confidence_threshold
+    words = [word for segment in transcript.segments for word in segment.words]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "trax_version": __version__,
+        "media": dataclasses.asdict(transcript.media) | {"name": encodable(transcript.media.name)},
+        "language": transcript.language,
+        "accuracy_estimate": transcript.accuracy_estimate,
+        "accuracy_estimate_note": ESTIMATE_NOTE,
+        "accuracy_threshold": transcript.accuracy_threshold,
+        "needs_review": transcript.needs_review,
+        "confidence_threshold": threshold,
+        "word_count": len(words),
+        "doubtful_word_count": sum(word.score < threshold for word in words),
+        "warnings": list(transcript.warnings),
+        "speakers": [{"label": speaker.label, "talk_seconds": speaker.talk, "words": speaker.words} for speaker in transcript.speakers],
+        "models": {role: dict(model) for role, model in transcript.models.items()},
+        "settings_hash": transcript.settings_hash,
+        "checksums": dict(checksums),
+        "run": {"job": transcript.job, **transcript.run},
+        "segments": [_segment(segment, transcript.language, threshold) for segment in transcript.segments],
+        "word_segments": [_word(word, threshold) for word in words],
+        "turns": [dataclasses.asdict(turn) for turn in transcript.turns],
+    }
+
+
+def _segment(segment: Segment, language: str, threshold: float) -> dict[str, Any]:
+    scores = [word.score for word in segment.words]
+    plain = {
+        "start": segment.start,
+        "end": segment.end,
+        "text": text_of(segment, language),
+        "confidence": round(sum(scores) / len(scores), 4) if scores else None,
+    }
+    return plain | _speaker(segment.speaker) | {"words": [_word(word, threshold) for word in segment.words]}
+
+
+def _word(word: Word, threshold: float) -> dict[str, Any]:
+    plain = {"word": one_line(word.text), "start": word.start, "end": word.end, "score": word.score}
+    return plain | _speaker(word.speaker) | ({"doubtful": True} if word.score < threshold else {})
+
+
+def _speaker(label: str | None) -> dict[str, Any]:
+    # as in WhisperX, whose readers ask `"speaker" in segment`: no speaker, no field
+    return {} if label is None else {"speaker": label}
+
+
+def encodable(text: str) -> str:
+    """The text with bytes of a name that were no UTF-8 shown as escapes, as no JSON reader could take them."""
+    shown = re.sub("[\udc80-\udcff]", lambda byte: f"\\x{ord(byte[0]) - 0xDC00:02x}", text)
+    return shown.encode("utf-8", "replace").decode()
+
+
+def laid_out(document: Mapping[str, Any]) -> str:
+    """JSON with a line for each field and for each item of a list: short enough to ship, and fit to read and to compare.
+
+    Raises:
+        ValueError: A number is not finite.
+    """
+    fields = ",\n".join(f"  {_compact(key)}: {_value(value)}" for key, value in document.items())
+    return f"{{\n{fields}\n}}\n".encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
+
+
+def _value(value: object) -> str:
+    if isinstance(value, Sequence) and not isinstance(value, str) and value:
+        return "[\n" + ",\n".join(_items(value)) + "\n  ]"
+    return _compact(value)
+
+
+def _items(values: Sequence[object]) -> Iterator[str]:
+    return (f"    {_compact(value)}" for value in values)
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

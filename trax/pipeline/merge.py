@@ -1,0 +1,122 @@
+"""What was heard and who spoke become one transcript. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from trax.config import JobSettings
+from trax.pipeline.attribution import NEAREST_LIMIT, attribute
+from trax.pipeline.subtitles import subtitles
+from trax.pipeline.tidy import milliseconds, tidy_turns, tidy_words
+from trax.transcript import Diarization, Media, Recognition, Segment, Speaker, Transcript, Turn, Word
+
+NO_SPEECH = "No speech was found."
+NO_WORDS = "Voices were heard, but no words were recognised."
+POCKETSPHINX = (
+    "The words are from the built-in PocketSphinx engine, which is far less accurate than a Whisper model: "
+    "expect many wrong words, and no punctuation. To add a Whisper model: `trax-ctl models add FILE`."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Subtitles with their words' speakers, the tidy turns, and the speakers by label."""
+
+    segments: tuple[Segment, ...]
+    turns: tuple[Turn, ...]
+    speakers: tuple[Speaker, ...]
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """All words in order."""
+        return tuple(word for segment in self.segments for word in segment.words)
+
+
+def merge(recognition: Recognition, diarization: Diarization | None, duration: float) -> Merged:
+    """Give each word its speaker and cut the words into subtitles; without diarization nobody has a name.
+
+    Args:
+        recognition: What the engine heard.
+        diarization: Who spoke when, None where that was not asked for.
+        duration: Of the recording, in seconds; nothing in the result lies past it.
+
+    Raises:
+        WorkerError: A model gave times or scores that cannot be (not finite; more words than milliseconds).
+    """
+    turns = tidy_turns(diarization.turns if diarization else (), duration)
+    words = attribute(tidy_words(recognition, duration), turns)
+    return Merged(subtitles(words, recognition.language, duration), turns, _speakers(words, turns))
+
+
+def _speakers(words: Sequence[Word], turns: Sequence[Turn]) -> tuple[Speaker, ...]:
+    spoken = Counter(word.speaker for word in words)
+    talk: dict[str, int] = defaultdict(int)
+    for turn in turns:
+        talk[turn.speaker] += milliseconds(turn.end) - milliseconds(turn.start)
+    return tuple(Speaker(label, talk[label] / 1000, spoken[label]) for label in sorted(talk))
+
+
+def accuracy_estimate(words: Sequence[Word]) -> float | None:
+    """The mean of the words' scores: were these true probabilities, the share of words to expect to be right. None without words."""
+    return round(sum(word.score for word in words) / len(words), 4) if words else None
+
+
+def assemble(
+    recognition: Recognition,
+    diarization: Diarization | None,
+    *,
+    job: str,
+    media: Media,
+    models: Mapping[str, Mapping[str, Any]],
+    settings: JobSettings,
+    settings_hash: str,
+    warnings: Sequence[str] = (),
+) -> Transcript:
+    """The transcript of a job, but for `run`.
+
+    It needs review when the estimated accuracy is below the threshold of the settings, or voices were heard but no words.
+
+    Args:
+        recognition: What the engine heard.
+        diarization: Who spoke when, None where that was not asked for.
+        job: The job's id.
+        media: The recording.
+        models: What was used, by role (`asr`, `embedding`, `vad`), as plain values.
+        settings: The job's snapshot: its thresholds count here.
+        settings_hash: Of that snapshot.
+        warnings: What the stages have to say; the merge adds its own.
+
+    Raises:
+        WorkerError: As `merge`.
+    """
+    merged = merge(recognition, diarization, media.duration)
+    estimate = accuracy_estimate(merged.words)
+    return Transcript(
+        job=job,
+        media=media,
+        language=recognition.language,
+        segments=merged.segments,
+        turns=merged.turns,
+        speakers=merged.speakers,
+        models=models,
+        settings_hash=settings_hash,
+        accuracy_estimate=estimate,
+        needs_review=bool(merged.turns) if estimate is None else estimate < settings.accuracy_threshold,
+        accuracy_threshold=settings.accuracy_threshold,
+        confidence_threshold=settings.confidence_threshold,
+        warnings=(*warnings, *_warnings(merged, models)),
+    )
+
+
+def _warnings(merged: Merged, models: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    words = merged.words
+    if not words:
+        yield NO_WORDS if merged.turns else NO_SPEECH
+    elif models.get("asr", {}).get("engine") == "pocketsphinx":
+        yield POCKETSPHINX
+    nobody = sum(word.speaker is None for word in words)
+    if nobody and merged.turns:
+        yield f"{nobody} of {len(words)} words lie more than {NEAREST_LIMIT:g} s from any speaker's turn and have no speaker."
