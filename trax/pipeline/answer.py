@@ -1,0 +1,73 @@
+"""What a job answers: its outputs as bytes, by ending, in the order to publish them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from trax.config import job_settings
+from trax.errors import TraxError
+from trax.formats import render_all, render_error
+from trax.pipeline.consistency import check
+from trax.pipeline.merge import assemble
+from trax.pipeline.runner import Products
+from trax.transcript import Media, Transcript
+
+
+def transcript_of(
+    products: Products,
+    *,
+    job: str,
+    name: str,
+    sha256: str,
+    size: int,
+    settings: Mapping[str, Any],
+    settings_hash: str,
+    run: Mapping[str, Any],
+) -> Transcript:
+    """Merge what the stages found. `name` is the recording's as dropped, `run` what is true of this run only.
+
+    Raises WorkerError when a model gave nonsense, TranscriptError when the parts contradict each other.
+    """
+    found = products.media
+    media = Media(
+        name=name,
+        sha256=sha256,
+        size=size,
+        duration=float(found["duration"]),
+        container=str(found["container"]),
+        codec=str(found["codec"]),
+        sample_rate=int(found["sample_rate"]),
+        channels=int(found["channels"]),
+    )
+    damaged = int(found.get("damaged_frames", 0))
+    warnings = [f"{damaged} damaged pieces of the recording were skipped: some words may be missing."] if damaged else []
+    transcript = assemble(
+        products.recognition,
+        products.diarization,
+        job=job,
+        media=media,
+        models={role: _without_path(model) for role, model in products.plan.items() if model},
+        settings=job_settings(dict(settings)),
+        settings_hash=settings_hash,
+        warnings=warnings,
+    )
+    check(transcript)
+    return replace(transcript, run={**run, "stage_seconds": {stage: round(seconds, 3) for stage, seconds in products.seconds.items()}})
+
+
+def _without_path(model: Mapping[str, Any]) -> dict[str, Any]:
+    """Where a model lies is this machine's business, and would make two machines' answers differ."""
+    return {key: value for key, value in model.items() if key != "path"}
+
+
+def outputs_of(transcript: Transcript, settings: Mapping[str, Any]) -> dict[str, bytes]:
+    """The outputs the job's settings ask for."""
+    wanted = job_settings(dict(settings)).output.formats
+    return {f".{name}": data for name, data in render_all(transcript, wanted).items()}
+
+
+def error_outputs(error: TraxError, *, name: str, job: str) -> dict[str, bytes]:
+    """The answer for a recording that was not transcribed."""
+    return {".error.json": render_error(error, recording=name, job=job).encode()}

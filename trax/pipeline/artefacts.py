@@ -1,0 +1,69 @@
+"""The artefacts of a job on disk: each file with a stamp beside it, written only once the file is durable."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trax import files
+from trax.pipeline.stages import LARGE, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What is known of an artefact: the stamp it carries, the stage's small result, and seconds of wall time it took."""
+
+    stamp: str
+    result: Mapping[str, Any]
+    seconds: float
+
+
+def _stamp_path(folder: Path, stage: Stage) -> Path:
+    return folder / f"{stage.makes}.stamp"
+
+
+def read(folder: Path, stage: Stage) -> Made | None:
+    """What lies in the folder for this stage; None when nothing does, or what does cannot be trusted."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        plain = json.loads(_stamp_path(folder, stage).read_bytes())
+        return Made(str(plain["stamp"]), dict(plain["result"]), float(plain["seconds"]))
+    return None
+
+
+def record(folder: Path, stage: Stage, made: Made) -> None:
+    """Stamp an artefact whose file is durable already."""
+    plain = {"stamp": made.stamp, "result": dict(made.result), "seconds": round(made.seconds, 3)}
+    files.write_bytes(_stamp_path(folder, stage), json.dumps(plain, separators=(",", ":")).encode())
+
+
+def forget(folder: Path, stage: Stage) -> None:
+    """Take the stamp away, so that the stage runs again."""
+    files.remove(_stamp_path(folder, stage))
+
+
+def is_kept(folder: Path, stage: Stage) -> bool:
+    """Whether the artefact's file is there (a stage whose small result is all it makes keeps that in its stamp)."""
+    return stage.file is None or (folder / stage.file).is_file()
+
+
+def drop_large(folder: Path, stages: tuple[Stage, ...]) -> None:
+    """Remove the files that are too large to keep; their stamps stay, since the artefacts made from them are still valid."""
+    for stage in stages:
+        if stage.makes in LARGE and stage.file is not None:
+            files.remove(folder / stage.file)
+
+
+def copy_small(source: Path, target: Path, stages: tuple[Stage, ...]) -> None:
+    """Copy the artefacts of an earlier job over the same recording, each file before its stamp."""
+    for stage in stages:
+        if read(source, stage) is None:
+            continue
+        if stage.file is not None and (source / stage.file).is_file():
+            files.copy(source / stage.file, target / stage.file)
+        elif stage.makes not in LARGE and stage.file is not None:
+            continue
+        files.copy(_stamp_path(source, stage), _stamp_path(target, stage))

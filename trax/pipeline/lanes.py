@@ -1,0 +1,228 @@
+"""The lanes: where stages run. `Lanes` is all the rest of Trax knows of it; `LocalLanes` runs them in processes on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from loguru import logger
+
+from trax import errors
+from trax.errors import WorkerCrashed
+from trax.pipeline.decoding import DecodeLimits, decode
+from trax.pipeline.process import ChildProcess
+from trax.pipeline.stages import Lane
+
+#: How long a worker may take to give a task up before it is killed, seconds.
+_CANCEL_GRACE = 3.0
+#: How long a worker may take to start, seconds: a cold disk on a busy machine is slow.
+_START_SECONDS = 120.0
+
+OnProgress = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class StageTask:
+    """One stage of one job as plain data: everything a lane needs, wherever it runs. `inputs` and `output` name files in `folder`."""
+
+    kind: str
+    lane: Lane
+    job: str
+    folder: str
+    source: str
+    extension: str
+    inputs: Mapping[str, str]
+    output: str | None
+    settings: Mapping[str, Any]
+    models: Mapping[str, Any]
+    models_folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerView:
+    """A worker as `status` shows it; `cpu_seconds` since its start, `memory` in bytes."""
+
+    lane: str
+    pid: int
+    is_busy: bool
+    cpu_seconds: float
+    memory: int
+
+
+class Lanes(Protocol):
+    """Runs stage tasks; follow one by its progress, cancel it by cancelling the awaiting task."""
+
+    async def run(self, task: StageTask, on_progress: OnProgress) -> dict[str, Any]:
+        """Do the task and return its small result. Raises errors of the tree."""
+
+    async def close(self) -> None:
+        """Let every worker go."""
+
+    def workers(self) -> Sequence[WorkerView]:
+        """The workers there are now."""
+
+
+class _Worker:
+    """One lane worker process, started when it is first needed and replaced when it dies."""
+
+    def __init__(self, name: str, threads: int, hang_seconds: float) -> None:
+        self.name = name
+        self.threads = threads
+        self.last_used = 0.0
+        self.is_busy = False
+        self._hang_seconds = hang_seconds
+        self._child: ChildProcess | None = None
+        self._ids = itertools.count(1)
+
+    @property
+    def child(self) -> ChildProcess | None:
+        return self._child if self._child is not None and self._child.is_alive else None
+
+    async def perform(self, task: StageTask, on_progress: OnProgress) -> dict[str, Any]:
+        child = self.child or await self._start()
+        task_id = next(self._ids)
+        child.send(
+            {
+                "id": task_id,
+                "kind": task.kind,
+                "job": task.job,
+                "folder": task.folder,
+                "inputs": dict(task.inputs),
+                "output": task.output,
+                "settings": dict(task.settings),
+                "models": dict(task.models),
+                "models_folder": task.models_folder,
+                "threads": self.threads,
+            }
+        )
+        try:
+            return await self._answer(child, task_id, on_progress)
+        except asyncio.CancelledError:
+            child.send({"cancel": task_id})
+            try:
+                async with asyncio.timeout(_CANCEL_GRACE):
+                    await self._answer(child, task_id, lambda _fraction: None)
+            except TimeoutError:
+                await child.kill()
+            except errors.TraxError:
+                pass  # it has given the task up, as it was asked
+            raise
+
+    async def _answer(self, child: ChildProcess, task_id: int, on_progress: OnProgress) -> dict[str, Any]:
+        while (message := await child.receive(self._hang_seconds)) is not None:
+            if message.get("id") != task_id:
+                continue
+            match message.get("event"):
+                case "progress":
+                    on_progress(float(message["fraction"]))
+                case "done":
+                    return dict(message["result"])
+                case "error":
+                    raise errors.from_dict(message["error"])
+        raise await child.crashed()
+
+    async def _start(self) -> ChildProcess:
+        self._child = child = await ChildProcess.start(
+            "trax.worker.lane", what=f"{self.name} worker", threads=self.threads
+        )
+        while (message := await child.receive(_START_SECONDS)) is not None:
+            if message.get("event") == "ready":
+                logger.debug("{} worker started as process {}", self.name, child.pid)
+                return child
+        raise await child.crashed()
+
+    async def close(self) -> None:
+        if self._child is not None:
+            await self._child.close()
+            self._child = None
+
+    def view(self) -> WorkerView | None:
+        if (child := self.child) is None:
+            return None
+        cpu_seconds, memory = child.usage()
+        return WorkerView(self.name, child.pid, self.is_busy, cpu_seconds, memory)
+
+
+class _Pool:
+    """The workers of a lane; a task takes a free one, in order of asking."""
+
+    def __init__(self, workers: Sequence[_Worker]) -> None:
+        self.workers = workers
+        self._free: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()  # the last used has its models warm
+        for worker in reversed(workers):
+            self._free.put_nowait(worker)
+
+    async def run(self, task: StageTask, on_progress: OnProgress) -> dict[str, Any]:
+        worker = await self._free.get()
+        worker.is_busy = True
+        try:
+            return await worker.perform(task, on_progress)
+        finally:
+            worker.is_busy = False
+            worker.last_used = asyncio.get_running_loop().time()
+            self._free.put_nowait(worker)
+
+    async def let_idle_go(self, idle_seconds: float) -> None:
+        now = asyncio.get_running_loop().time()
+        for worker in self.workers:
+            if worker.child is not None and not worker.is_busy and now - worker.last_used >= idle_seconds:
+                logger.debug("{} worker idle for {:.0f} s: let go", worker.name, idle_seconds)
+                await worker.close()
+
+
+class LocalLanes:
+    """Lanes as processes on this machine.
+
+    `max_workers` 1: both lanes share a process; 2: one each; more: further transcribers. Threads are divided so that lanes
+    working side by side do not fight over cores.
+    """
+
+    def __init__(self, *, max_workers: int, parallel: bool, hang_seconds: float, idle_seconds: float, limits: DecodeLimits) -> None:
+        cores = len(os.sched_getaffinity(0))
+        self._limits = limits
+        self._idle_seconds = idle_seconds
+        self._decoding = asyncio.Semaphore(1)
+        if max_workers == 1 or not parallel:
+            shared = _Pool([_Worker("lane", cores, hang_seconds)])
+            self._pools = {Lane.TRANSCRIBE: shared, Lane.DIARIZE: shared}
+        else:
+            transcribers = max_workers - 1
+            threads = max(1, (cores - 1) // transcribers)
+            self._pools = {
+                Lane.TRANSCRIBE: _Pool([_Worker(f"transcribe-{n}", threads, hang_seconds) for n in range(1, transcribers + 1)]),
+                Lane.DIARIZE: _Pool([_Worker("diarize", 1, hang_seconds)]),
+            }
+
+    @property
+    def transcribers(self) -> int:
+        """How many jobs can be transcribed at once."""
+        return len(self._pools[Lane.TRANSCRIBE].workers)
+
+    async def run(self, task: StageTask, on_progress: OnProgress) -> dict[str, Any]:
+        """Do the task where its lane says."""
+        if task.lane is not Lane.DECODE:
+            return await self._pools[task.lane].run(task, on_progress)
+        async with self._decoding:
+            if task.output is None:
+                raise WorkerCrashed("A decode task needs an output.")
+            return await decode(Path(task.source), Path(task.folder) / task.output, task.extension, self._limits, on_progress)
+
+    async def let_idle_go(self) -> None:
+        """End the workers that had nothing to do for the set time."""
+        for pool in set(self._pools.values()):
+            await pool.let_idle_go(self._idle_seconds)
+
+    async def close(self) -> None:
+        """Let every worker go."""
+        workers = {worker for pool in self._pools.values() for worker in pool.workers}
+        await asyncio.gather(*(worker.close() for worker in workers))
+
+    def workers(self) -> Sequence[WorkerView]:
+        """The workers that are alive now."""
+        unique = {id(worker): worker for pool in self._pools.values() for worker in pool.workers}
+        return [view for worker in unique.values() if (view := worker.view()) is not None]

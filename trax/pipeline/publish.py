@@ -1,0 +1,118 @@
+"""Putting a job's outputs into the outbox: all or, until the JSON is there, nothing that claims to be complete.
+
+The files are written and synced under `outbox/.trax/<job>/`, then renamed into place, the JSON last: a JSON in the outbox means
+that everything it names is there. What a job may replace is known by hash from its manifest, which is durable before the first
+rename: so a retry replaces its own outputs, and neither another recording's nor a person's corrections are ever overwritten.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from trax import files
+from trax.intake.claim import OUTPUT_SUFFIXES
+
+STAGING = ".trax"
+MANIFEST_FILE = "published.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What one run of a job puts into the outbox: path relative to the outbox → SHA-256.
+
+    `former` is what earlier runs of the job may have left there: such files are replaced or removed. `run` tells runs apart.
+    """
+
+    run: str = ""
+    name: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
+    former: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def hashes(self, relative: str) -> frozenset[str]:
+        """The hashes that say the job itself put a file there."""
+        own = self.files.get(relative)
+        return self.former.get(relative, frozenset()) | (frozenset() if own is None else {own})
+
+    @property
+    def all_hashes(self) -> dict[str, frozenset[str]]:
+        """`hashes` of every path."""
+        return {relative: self.hashes(relative) for relative in {*self.files, *self.former}}
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest in a job's folder; an empty one when there is none or it cannot be read."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        plain = json.loads((folder / MANIFEST_FILE).read_bytes())
+        former = {str(path): frozenset(hashes) for path, hashes in plain["former"].items()}
+        return Manifest(str(plain["run"]), str(plain["name"]), dict(plain["files"]), former)
+    return Manifest()
+
+
+def _write_manifest(folder: Path, manifest: Manifest) -> None:
+    plain = {
+        "run": manifest.run,
+        "name": manifest.name,
+        "files": dict(manifest.files),
+        "former": {path: sorted(hashes) for path, hashes in manifest.former.items()},
+    }
+    files.write_bytes(folder / MANIFEST_FILE, json.dumps(plain, sort_keys=True).encode())
+
+
+def is_published(outbox: Path, folder: Path, run: str) -> bool:
+    """Whether the whole transcript, not the answer to a failure, that this run of the job publishes is in the outbox."""
+    manifest = read_manifest(folder)
+    is_transcript = bool(manifest.files) and not any(path.endswith(".error.json") for path in manifest.files)
+    return manifest.run == run and is_transcript and all(_is(outbox / path, {sha}) for path, sha in manifest.files.items())
+
+
+def _is(path: Path, hashes: frozenset[str] | set[str]) -> bool:
+    """Whether a regular file lies there whose bytes have one of these hashes."""
+    return bool(hashes) and path.is_file() and not path.is_symlink() and files.sha256_of(path) in hashes
+
+
+def _is_taken(outbox: Path, name: str, own: Mapping[str, frozenset[str]]) -> bool:
+    """Whether any output under this name is there that the job may not replace."""
+    relatives = (f"{name}{suffix}" for suffix in OUTPUT_SUFFIXES)
+    return any(os.path.lexists(outbox / each) and not _is(outbox / each, own.get(each, frozenset())) for each in relatives)
+
+
+def publish(
+    outbox: Path,
+    folder: Path,
+    job: str,
+    run: str,
+    outputs: Mapping[str, bytes],
+    choose_name: Callable[[Callable[[str], bool]], str],
+) -> Manifest:
+    """Publish `outputs` (ending → bytes, the JSON last) and remove what the job published before and does not any more.
+
+    `choose_name` gets a function that tells whether a name is taken in the outbox and returns the one to use. Durable on
+    return; when killed in between, calling it again ends in the same state. Raises StorageError.
+    """
+    own = read_manifest(folder).all_hashes
+    name = choose_name(lambda wanted: _is_taken(outbox, wanted, own))
+    hashes = {f"{name}{ending}": hashlib.sha256(data).hexdigest() for ending, data in outputs.items()}
+    _write_manifest(folder, Manifest(run, name, hashes, own))
+
+    staging = outbox / STAGING / job
+    files.make_folder(staging)
+    for ending, data in outputs.items():
+        files.write_bytes(staging / f"output{ending}", data)
+    target = outbox / name
+    files.make_folder(target.parent, files.SHARED_FOLDER_MODE)
+    for ending in outputs:
+        files.rename(staging / f"output{ending}", target.with_name(target.name + ending))
+    files.remove_tree(staging)
+
+    for relative, former in own.items():
+        if relative not in hashes and _is(outbox / relative, former):
+            files.remove(outbox / relative)
+    manifest = Manifest(run, name, hashes)
+    _write_manifest(folder, manifest)
+    return manifest

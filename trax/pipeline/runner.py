@@ -1,0 +1,174 @@
+"""Runs one job through its stages: what is valid is kept, the rest runs as soon as what it needs is there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from loguru import logger
+
+from trax.errors import TraxError, WorkerCrashed
+from trax.pipeline import artefacts
+from trax.pipeline.artefacts import Made
+from trax.pipeline.lanes import Lanes, StageTask
+from trax.pipeline.stages import LARGE, PLAN, Lane, Stage, overall_progress, stages_for, stamp, still_to_run
+from trax.transcript import Diarization, Recognition, diarization_from_plain, recognition_from_plain
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the runner needs to know of a job. `folder` holds its artefacts, `source` is the recording with that `extension`."""
+
+    job: str
+    folder: Path
+    source: Path
+    extension: str
+    sha256: str
+    settings: Mapping[str, Any]
+    models_folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job is: `stage` began or moves, `fraction` of the whole is done; `audio_seconds` once they are known."""
+
+    stage: str
+    fraction: float
+    audio_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Products:
+    """What the stages found, for the merge. `seconds` is the wall time of each stage, `speech` seconds of voice activity."""
+
+    media: Mapping[str, Any]
+    plan: Mapping[str, Any]
+    recognition: Recognition
+    diarization: Diarization | None
+    speech: float
+    seconds: Mapping[str, float]
+
+
+class _Run:
+    """One pass over the stages of one job."""
+
+    def __init__(self, work: Work, lanes: Lanes, on_progress: Callable[[Progress], None]) -> None:
+        self.stages = stages_for(work.settings)
+        self.made: dict[str, Made] = {}
+        self._work = work
+        self._lanes = lanes
+        self._on_progress = on_progress
+        self._files = {stage.makes: stage.file for stage in self.stages}
+        self._fractions = {stage.name: 0.0 for stage in self.stages}
+
+    async def complete(self) -> None:
+        """Run what must run. Raises the first TraxError of a stage; the stages beside it are cancelled."""
+        await self._run((PLAN,))  # which models there are decides which of the other artefacts are valid
+        await self._run(self.stages)
+
+    async def _run(self, stages: tuple[Stage, ...]) -> None:
+        for stage in stages:
+            expected = self._expected(stage)
+            made = artefacts.read(self._work.folder, stage)
+            is_usable = stage.makes in LARGE or artefacts.is_kept(self._work.folder, stage)
+            if made is not None and made.stamp == expected and is_usable:
+                self.made[stage.makes] = made
+        kept = {stage.makes for stage in stages if artefacts.is_kept(self._work.folder, stage)}
+        to_run = still_to_run(stages, valid=set(self.made), kept=kept, wanted=[stage.makes for stage in stages])
+        self._fractions.update({stage.name: 0.0 if stage in to_run else 1.0 for stage in stages})
+        running: dict[str, asyncio.Task[None]] = {}
+        try:
+            async with asyncio.TaskGroup() as group:
+                for stage in to_run:
+                    waits_for = [running[artefact] for artefact in stage.needs if artefact in running]
+                    running[stage.makes] = group.create_task(self._run_one(stage, waits_for))
+        except* TraxError as several:
+            raise _first(several) from None
+
+    def _expected(self, stage: Stage) -> str:
+        """The stamp of a valid artefact; those of its inputs follow from the recording alone, whether they lie there or not."""
+        plan = self.made[PLAN.makes].result if PLAN.makes in self.made else {}
+        stamps: dict[str, str] = {}
+        for each in self.stages:
+            stamps[each.makes] = stamp(each, recording=self._work.sha256, settings=self._work.settings, plan=plan, inputs=stamps)
+            if each == stage:
+                break
+        return stamps[stage.makes]
+
+    async def _run_one(self, stage: Stage, waits_for: list[asyncio.Task[None]]) -> None:
+        for earlier in waits_for:
+            await earlier
+        work = self._work
+        plan = self.made[PLAN.makes].result if PLAN.makes in self.made else {}
+        task = StageTask(
+            kind=stage.name,
+            lane=stage.lane,
+            job=work.job,
+            folder=str(work.folder),
+            source=str(work.source),
+            extension=work.extension,
+            inputs={artefact: file for artefact in stage.needs if (file := self._files[artefact]) is not None},
+            output=stage.file,
+            settings=work.settings,
+            models={role: plan[role] for role in stage.models},
+            models_folder=str(work.models_folder),
+        )
+        started = time.monotonic()
+        result = await self._lanes.run(task, lambda fraction: self._tell(stage, fraction))
+        made = Made(self._expected(stage), result, time.monotonic() - started)
+        artefacts.record(work.folder, stage, made)
+        self.made[stage.makes] = made
+        self._tell(stage, 1.0)
+        logger.debug("stage {} done in {:.2f} s", stage.name, made.seconds)
+
+    def _tell(self, stage: Stage, fraction: float) -> None:
+        self._fractions[stage.name] = fraction
+        media = self.made.get("pcm")
+        seconds = media.result.get("duration") if media else None
+        self._on_progress(Progress(stage.name, overall_progress(self.stages, self._fractions), seconds))
+
+
+def _first(group: BaseExceptionGroup[TraxError]) -> TraxError:
+    """The error to show when several stages failed: a permanent one decides."""
+    flat: list[TraxError] = []
+    for error in group.exceptions:
+        flat.extend([_first(error)] if isinstance(error, BaseExceptionGroup) else [error])
+    return next((error for error in flat if error.permanent), flat[0])
+
+
+async def run_stages(work: Work, lanes: Lanes, on_progress: Callable[[Progress], None]) -> Products:
+    """Bring a job's artefacts up to date and read what the merge needs.
+
+    Raises the error of the stage that failed, WorkerCrashed when an artefact cannot be read.
+    """
+    run = _Run(work, lanes, on_progress)
+    await run.complete()
+    try:
+        recognition = recognition_from_plain(_read(work.folder / "fast.json"))
+        diarized = work.settings["stages"]["diarize"]
+        diarization = diarization_from_plain(_read(work.folder / "turns.json")) if diarized else None
+        return Products(
+            media=run.made["pcm"].result,
+            plan=run.made["plan"].result,
+            recognition=recognition,
+            diarization=diarization,
+            speech=float(run.made["vad"].result["speech_seconds"]),
+            seconds={stage.name: run.made[stage.makes].seconds for stage in run.stages},
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        for stage in run.stages:
+            if stage.lane is not Lane.DECODE:
+                artefacts.forget(work.folder, stage)
+        raise WorkerCrashed(f"An artefact cannot be read ({error}); it is made again.") from error
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    plain = json.loads(path.read_bytes())
+    if not isinstance(plain, dict):
+        raise TypeError(f"{path.name} is not an object")
+    return plain

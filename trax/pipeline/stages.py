@@ -1,0 +1,142 @@
+"""The stages of a job as a plain list, and which of them still have to run. Pure.
+
+A stage makes one artefact from others. Its stamp is a hash of everything that decides the artefact: the recording, the stamps of
+its inputs, the settings and models it uses, and the version of its algorithm. An artefact whose stamp is the expected one is
+valid and never made again; so a retry, a crash or a second drop of the same recording runs only what is no longer valid.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Lane(StrEnum):
+    """Where a stage runs."""
+
+    DECODE = "decode"
+    TRANSCRIBE = "transcribe"
+    DIARIZE = "diarize"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step. `makes` names the artefact and `file` where it lies (None: the stage's small result is all it makes).
+
+    `needs` are artefacts; `settings` are dotted keys of the job's snapshot and `models` roles of its plan that change the outcome;
+    `version` goes up whenever the algorithm's outcome changes; `weight` is the stage's share of a job's time, for progress.
+    """
+
+    name: str
+    lane: Lane
+    makes: str
+    file: str | None
+    needs: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    version: int = 1
+    weight: float = 1.0
+
+
+PLAN = Stage(
+    "plan",
+    Lane.TRANSCRIBE,
+    makes="plan",
+    file=None,
+    settings=("asr.engine", "asr.fast_model", "asr.language", "diarize.model", "stages.diarize", "enable_quantization"),
+    weight=0.5,
+)
+DECODE = Stage("decode", Lane.DECODE, makes="pcm", file="pcm.raw", weight=3)
+VAD = Stage("vad", Lane.DIARIZE, makes="vad", file="vad.json", needs=("pcm", "plan"), models=("vad",), weight=5)
+TRANSCRIBE = Stage(
+    "transcribe",
+    Lane.TRANSCRIBE,
+    makes="fast",
+    file="fast.json",
+    needs=("pcm", "vad"),
+    settings=("asr.language", "asr.vocabulary"),
+    models=("asr",),
+    weight=75,
+)
+EMBED = Stage("embed", Lane.DIARIZE, makes="embeddings", file="embeddings.npz", needs=("pcm", "vad"), models=("embedding",), weight=15)
+CLUSTER = Stage(
+    "cluster",
+    Lane.DIARIZE,
+    makes="turns",
+    file="turns.json",
+    needs=("embeddings", "vad"),
+    settings=("diarize.min_speakers", "diarize.max_speakers", "diarize.threshold"),
+    models=("embedding",),
+    weight=1,
+)
+
+STAGES = (PLAN, DECODE, VAD, TRANSCRIBE, EMBED, CLUSTER)
+
+#: Artefacts too large to keep once the job is done; a stage that needs one again makes it again.
+LARGE = frozenset({DECODE.makes})
+
+
+def stages_for(settings: Mapping[str, Any]) -> tuple[Stage, ...]:
+    """The stages a job with this snapshot runs, each after those it needs."""
+    if settings["stages"]["diarize"]:
+        return STAGES
+    return tuple(stage for stage in STAGES if stage not in (EMBED, CLUSTER))
+
+
+def setting(settings: Mapping[str, Any], key: str) -> object:
+    """The value of a dotted key."""
+    value: Any = settings
+    for part in key.split("."):
+        value = value[part]
+    return value
+
+
+def stamp(
+    stage: Stage,
+    *,
+    recording: str,
+    settings: Mapping[str, Any],
+    plan: Mapping[str, Any],
+    inputs: Mapping[str, str],
+) -> str:
+    """The stamp a valid artefact of `stage` carries: 32 hex digits.
+
+    `recording` is the SHA-256 of the source; `plan` the chosen models by role (empty for a stage that uses none);
+    `inputs` the stamps of the artefacts by name.
+    """
+    decides = {
+        "stage": stage.name,
+        "version": stage.version,
+        "recording": recording,
+        "settings": {key: setting(settings, key) for key in stage.settings},
+        "models": {role: plan[role] for role in stage.models},
+        "inputs": {artefact: inputs[artefact] for artefact in stage.needs},
+    }
+    canonical = json.dumps(decides, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+
+
+def still_to_run(stages: Sequence[Stage], valid: Collection[str], kept: Collection[str], wanted: Collection[str]) -> tuple[Stage, ...]:
+    """Which stages must run so that the `wanted` artefacts are valid, in order.
+
+    `valid` artefacts have the expected stamp; of those, `kept` ones still have their file. A stage whose artefact is valid is
+    only run again when its file is gone and a stage that must run needs it.
+    """
+    needed = {artefact for artefact in wanted if artefact not in valid}
+    to_run: list[Stage] = []
+    for stage in reversed(stages):
+        if stage.makes in needed:
+            to_run.append(stage)
+            needed.update(artefact for artefact in stage.needs if artefact not in valid or artefact not in kept)
+    return tuple(reversed(to_run))
+
+
+def overall_progress(stages: Sequence[Stage], fractions: Mapping[str, float]) -> float:
+    """How much of a job is done, 0 to 1, from the fraction of each stage by name; stages that are not there are done."""
+    total = sum(stage.weight for stage in stages)
+    done = sum(stage.weight * fractions.get(stage.name, 1.0) for stage in stages)
+    return done / total if total else 1.0

@@ -1,0 +1,99 @@
+"""What the control socket can be asked: reading answers from the ledger and from memory, changing goes to the workshop."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from loguru import logger
+
+from trax import __version__, files
+from trax.config import Settings
+from trax.errors import ControlError, TraxError
+from trax.jobs.folders import StateFolders
+from trax.jobs.job import Job
+from trax.jobs.ledger import Ledger
+from trax.pipeline.lanes import Lanes
+from trax.service.views import job_details, job_view, status_view
+from trax.service.working import Workshop
+
+
+class Commands:
+    """Answers requests. `handle` is the control socket's handler; `apply_requests` does what was asked while no daemon ran."""
+
+    def __init__(
+        self, settings: Settings, folders: StateFolders, ledger: Ledger, workshop: Workshop, lanes: Lanes
+    ) -> None:
+        self._settings = settings
+        self._folders = folders
+        self._ledger = ledger
+        self._workshop = workshop
+        self._lanes = lanes
+        self._started = time.time()
+
+    async def handle(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The result of one request. Raises ControlError when it is none, JobError when it does not fit the job."""
+        match request:
+            case {"command": "ping"}:
+                return {"version": __version__, "pid": os.getpid()}
+            case {"command": "status"}:
+                return status_view(self._ledger, view=self._view, daemon=self._daemon())
+            case {"command": "show", "job": str(text)}:
+                job = self._ledger.find(text)
+                return job_details(job, self._folders, self._settings.outbox_folder, **self._live(job))
+            case {"command": "cancel", "job": str(text)}:
+                return {"cancelled": self._workshop.cancel(text)}
+            case {"command": "retry", "jobs": list(texts)}:
+                texts = [text for text in texts if isinstance(text, str)]
+                return self._retry(texts, failed=bool(request.get("failed")), current=bool(request.get("current_settings")))
+            case _:
+                raise ControlError("The daemon does not know this request.", advice="Are trax-ctl and traxd of one version?")
+
+    def apply_requests(self) -> None:
+        """Do what trax-ctl left in `state/requests/`, in order of asking."""
+        for path in sorted(self._folders.requests.glob("*.json")):
+            try:
+                match json.loads(path.read_bytes()):
+                    case {"command": "cancel", "job": str(text)}:
+                        self._workshop.cancel(text)
+                    case {"command": "retry", "jobs": list(texts), "failed": failed, "current_settings": current}:
+                        self._retry(texts, failed=bool(failed), current=bool(current))
+                    case _:
+                        logger.warning("a request that cannot be understood is dropped: {}", path.name)
+            except (TraxError, ValueError) as error:
+                logger.warning("a request could not be done: {}: {}", path.name, error)
+            files.remove(path)
+
+    def _retry(self, texts: list[str], *, failed: bool, current: bool) -> dict[str, Any]:
+        retried: list[str] = []
+        refused: list[dict[str, Any]] = []
+        wanted = [job.id for job in reversed(self._ledger.failed())] if failed else []
+        for text in [*wanted, *texts]:
+            try:
+                job = self._workshop.retry(text, self._settings if current else None)
+            except TraxError as error:
+                refused.append({"job": text, "error": error.as_dict()})
+            else:
+                retried.append(job.id)
+        return {"retried": retried, "refused": refused}
+
+    def _view(self, job: Job) -> dict[str, Any]:
+        live = self._workshop.live.get(job.id)
+        return {**job_view(job, **self._live(job)), **({"stage": live.stage} if live else {})}
+
+    def _live(self, job: Job) -> dict[str, float | None]:
+        live = self._workshop.live.get(job.id)
+        if live is None:
+            return {}
+        now = time.monotonic()
+        return {"progress": live.fraction, "speed": live.speed(now), "eta_seconds": live.eta_seconds(now)}
+
+    def _daemon(self) -> dict[str, Any]:
+        workers = [
+            {"lane": worker.lane, "pid": worker.pid, "busy": worker.is_busy, "rss_mb": round(worker.memory / 2**20, 1)}
+            for worker in self._lanes.workers()
+        ]
+        return {"pid": os.getpid(), "version": __version__, "started": self._started, "workers": workers}

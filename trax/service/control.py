@@ -1,0 +1,124 @@
+"""The control socket: trax-ctl asks, the daemon answers; one JSON object a line each way.
+
+{"command": "show", "job": "…"}  →  {"ok": true, "result": {…}}  or  {"ok": false, "error": {code, what, advice, file, permanent}}
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import stat
+import struct
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from loguru import logger
+
+from trax.errors import ControlError, TraxError
+
+Handler = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+
+_LINE_LIMIT = 1 << 20
+#: Seconds a peer may take between two requests before it is let go.
+_IDLE_SECONDS = 60.0
+_UCRED = struct.Struct("3i")
+SOCKET_MODE = 0o660
+
+
+def may_ask(uid: int, gid: int, groups: set[int], *, own_uid: int, own_gid: int) -> bool:
+    """Whether a peer may ask: root, the daemon's own user, and members of its group."""
+    return uid in (0, own_uid) or own_gid in groups | {gid}
+
+
+class ControlServer:
+    """Listens on `path` and answers with what `handle` returns. One request is handled at a time for each peer."""
+
+    def __init__(self, path: Path, handle: Handler) -> None:
+        self._path = path
+        self._handle = handle
+        self._server: asyncio.Server | None = None
+        self._peers: set[asyncio.StreamWriter] = set()
+
+    async def start(self) -> None:
+        """Listen. A socket that a killed daemon left behind is replaced: the caller holds the daemon's lock. Raises ControlError."""
+        try:
+            if stat.S_ISSOCK(os.lstat(self._path).st_mode):
+                self._path.unlink()
+        except FileNotFoundError:
+            pass
+        try:
+            before = os.umask(0o177)  # closed to all until the mode is set
+            try:
+                self._server = await asyncio.start_unix_server(self._serve, self._path, limit=_LINE_LIMIT)
+            finally:
+                os.umask(before)
+            self._path.chmod(SOCKET_MODE)
+        except OSError as error:
+            what = f"The control socket cannot be made: {error.strerror or error}."
+            raise ControlError(what, file=str(self._path), advice="Set `socket` to a shorter path that can be written.") from error
+
+    async def close(self) -> None:
+        """Stop listening and let all peers go."""
+        if self._server is None:
+            return
+        self._server.close()
+        for writer in self._peers:
+            writer.close()
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._peers.add(writer)
+        try:
+            if not _is_welcome(writer.get_extra_info("socket")):
+                refused = ControlError("You may not control this Trax.", advice="Ask for membership in the trax group.")
+                writer.write(_line(ok=False, error=refused.as_dict()))
+                return
+            while True:
+                async with asyncio.timeout(_IDLE_SECONDS):
+                    line = await reader.readline()
+                if not line:
+                    return
+                writer.write(await self._answer(line))
+                await writer.drain()
+        except (TimeoutError, ConnectionError, ValueError):
+            pass  # the peer is gone, idle, or sent an endless line
+        finally:
+            self._peers.discard(writer)
+            writer.close()
+
+    async def _answer(self, line: bytes) -> bytes:
+        try:
+            return _line(ok=True, result=await self._handle(_request(line)))
+        except TraxError as error:
+            return _line(ok=False, error=error.as_dict())
+        except Exception:  # noqa: BLE001 - a request that trips us up must not end the daemon
+            logger.exception("a request failed")
+            return _line(ok=False, error=ControlError("The daemon failed to answer; its log says why.").as_dict())
+
+
+def _is_welcome(connection: socket.socket) -> bool:
+    pid, uid, gid = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+    groups: set[int] = set()
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines()
+        groups = {int(group) for group in next(line for line in status if line.startswith("Groups:")).split()[1:]}
+    return may_ask(uid, gid, groups, own_uid=os.geteuid(), own_gid=os.getegid())
+
+
+def _request(line: bytes) -> dict[str, Any]:
+    try:
+        request = json.loads(line)
+    except (ValueError, RecursionError):
+        request = None
+    if not isinstance(request, dict):
+        raise ControlError("A request is one JSON object on one line.")
+    return request
+
+
+def _line(**answer: Any) -> bytes:  # noqa: ANN401 - an answer is any JSON object
+    return json.dumps(answer, separators=(",", ":")).encode() + b"\n"

@@ -1,0 +1,50 @@
+"""At start: what a crash, a power cut or a person left behind is brought to one story before anything else happens."""
+
+from __future__ import annotations
+
+import time
+
+from loguru import logger
+
+from trax import errors, files
+from trax.config import Settings
+from trax.intake.claim import finish_claims
+from trax.jobs.folders import StateFolders
+from trax.jobs.job import Job, Status
+from trax.jobs.ledger import Ledger
+from trax.jobs.recovery import reconcile
+from trax.jobs.seen import Seen
+from trax.pipeline.publish import STAGING, is_published
+from trax.service.working import Workshop, run_of
+
+
+def recover(settings: Settings, folders: StateFolders, ledger: Ledger, seen: Seen, workshop: Workshop) -> None:
+    """Finish interrupted claims, reconcile ledger, folders and outbox, and rebuild what can be rebuilt. Raises StorageError."""
+    for path in ledger.damaged:
+        logger.error("a damaged file of the ledger was set aside: {}", path)
+    finish_claims(settings.inbox_folder, folders)
+
+    def published(job: Job) -> bool:
+        folder = folders.find(job.id)
+        return folder is not None and is_published(settings.outbox_folder, folder, run_of(job))
+
+    def answer_failure(job: Job) -> None:
+        workshop.answer_failure(job, errors.from_dict(dict(job.error or {})))
+
+    touched = reconcile(
+        ledger, folders, is_published=published, answer_failure=answer_failure, now=time.time(), policy=settings.retries
+    )
+    for job in touched:
+        logger.info("recovered as {}: {}", job.status.value, job.id)
+    _remove_staging(settings)
+    if seen.needs_rebuild:
+        completed = [job for job in ledger.everything() if job.status is Status.COMPLETED]
+        completed.sort(key=lambda job: (job.finished or 0.0, job.id))
+        seen.rebuild((job.media_id, job.id) for job in completed)
+
+
+def _remove_staging(settings: Settings) -> None:
+    """Outputs that were never renamed into place: their jobs write them again."""
+    staging = settings.outbox_folder / STAGING
+    if staging.is_dir():
+        files.remove_tree(staging)

@@ -1,0 +1,68 @@
+"""A job as the control socket and trax-ctl show it: plain values, names made safe for terminals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from trax.intake.names import printable
+from trax.jobs.folders import StateFolders
+from trax.jobs.job import Job, Status
+from trax.jobs.ledger import Ledger
+
+#: How many jobs a status lists: of those that wait, and of the finished and the failed ones.
+_QUEUED, _RECENT = 50, 10
+
+def job_view(job: Job, *, progress: float | None = None, speed: float | None = None, eta_seconds: float | None = None) -> dict[str, Any]:
+    """One job in a list. What the ledger does not know is given: progress 0 to 1, speed in audio seconds a second, seconds left."""
+    return {
+        "id": job.id,
+        "name": printable(job.source_name),
+        "output": printable(job.output_name),
+        "status": job.status.value,
+        "stage": job.stage,
+        "progress": (1.0 if job.is_finished and job.error is None else 0.0) if progress is None else progress,
+        "speed": speed,
+        "eta_seconds": eta_seconds,
+        "attempts": job.attempts,
+        "created": job.created,
+        "changed": job.changed,
+        "duration": job.duration,
+        "error": None if job.error is None else _safe(job.error),
+        "not_before": job.not_before,
+        "duplicate_of": job.duplicate_of,
+    }
+
+
+def status_view(
+    ledger: Ledger, *, view: Callable[[Job], dict[str, Any]] = job_view, daemon: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The queue, what runs, what finished and what failed. `view` shows a job; `daemon` is None where the ledger alone speaks."""
+    return {
+        "daemon": daemon,
+        "counts": {status.value: count for status, count in ledger.counts().items()},
+        "running": [view(job) for job in ledger.by_status(Status.RUNNING)],
+        "queued": [view(job) for job in ledger.by_status(Status.CLAIMED, Status.QUEUED)[:_QUEUED]],
+        "recent": [view(job) for job in ledger.recent(_RECENT)],
+        "failed": [view(job) for job in ledger.failed(_RECENT)],
+    }
+
+
+def job_details(job: Job, state: StateFolders, outbox: Path, **live: float | None) -> dict[str, Any]:
+    """Everything about one job: its view (`live` as in `job_view`), its settings, its folder, and its outputs relative to the outbox."""
+    folder = state.find(job.id)
+    names = [f"{job.output_name}.{ending}" for ending in (*job.settings.get("output", {}).get("formats", ()), "error.json")]
+    return {
+        **job_view(job, **live),
+        "media_id": job.media_id,
+        "stages": list(job.stages),
+        "settings_hash": job.settings_hash,
+        "settings": dict(job.settings),
+        "folder": None if folder is None else str(folder),
+        "outputs": [printable(name) for name in names if (outbox / name).is_file()],
+    }
+
+
+def _safe(error: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: printable(value) if isinstance(value, str) else value for key, value in error.items()}

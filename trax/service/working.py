@@ -1,0 +1,262 @@
+"""From the queue to the outbox: starts jobs, follows them, publishes what they found, and puts their recordings where they belong.
+
+The order of commits is fixed: the outputs are durable, then the ledger, then the recording moves. Whenever Trax is ended in
+between, recovery finds what is done and does the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from loguru import logger
+
+from trax import files
+from trax.config import Settings, settings_hash, snapshot
+from trax.errors import Cancelled, DiskFull, JobError, StorageError, TraxError, WorkerError
+from trax.intake.names import extension_of, printable, unique
+from trax.intake.validate import is_as_validated
+from trax.jobs import job as jobs
+from trax.jobs.folders import SOURCE_FILE, StateFolders, file_away, read_job
+from trax.jobs.job import Job, Status
+from trax.jobs.ledger import Ledger
+from trax.jobs.seen import Seen
+from trax.pipeline import answer, artefacts
+from trax.pipeline.lanes import LocalLanes
+from trax.pipeline.publish import Manifest, publish
+from trax.pipeline.runner import Products, Progress, Work, run_stages
+from trax.pipeline.stages import PLAN, STAGES, stages_for
+from trax.service.progress import Live
+
+#: How long a job waits for room on the disk before it looks again, seconds.
+_ROOM_SECONDS = 30.0
+
+
+class Workshop:
+    """The jobs in hand. Runs in one event loop; everything it changes, it changes between two awaits."""
+
+    def __init__(self, settings: Settings, folders: StateFolders, ledger: Ledger, seen: Seen, lanes: LocalLanes) -> None:
+        self.live: dict[str, Live] = {}
+        self.wake = asyncio.Event()
+        self._settings = settings
+        self._folders = folders
+        self._ledger = ledger
+        self._seen = seen
+        self._lanes = lanes
+        self._in_hand: dict[str, asyncio.Task[None]] = {}
+        self._to_cancel: set[str] = set()
+
+    async def run(self) -> None:
+        """Start jobs as lanes come free, until cancelled; then every job in hand goes back to the queue. Raises StorageError."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    self.wake.clear()
+                    self._start_what_fits(group)
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(self._until_due()):
+                            await self.wake.wait()
+        except* TraxError as several:
+            raise several.exceptions[0] from None
+
+    def _until_due(self) -> float | None:
+        due = self._ledger.next_due()
+        return None if due is None else max(0.1, due - time.time())
+
+    def _start_what_fits(self, group: asyncio.TaskGroup) -> None:
+        now = time.time()
+        for job in self._ledger.by_status(Status.QUEUED):
+            # One more than can be transcribed: the next is decoded, or diarized, meanwhile.
+            if len(self._in_hand) > self._lanes.transcribers:
+                return
+            if (job.not_before or 0.0) > now or job.id in self._in_hand or self._waits_for_twin(job):
+                continue
+            started = jobs.start(self._with_earlier_result(job), now)
+            self._ledger.put(started)  # the attempt is counted before any work is done
+            self._in_hand[job.id] = group.create_task(self._process(started))
+
+    def _waits_for_twin(self, job: Job) -> bool:
+        twin = self._ledger.get(job.duplicate_of) if job.duplicate_of else None
+        return twin is not None and not twin.is_finished
+
+    def _with_earlier_result(self, job: Job) -> Job:
+        """Give a duplicate the artefacts and settings of the earlier job; without a result there, it is a job like any other."""
+        if job.duplicate_of is None:
+            return job
+        earlier = self._ledger.get(job.duplicate_of)
+        source = self._folders.archive / job.duplicate_of
+        if earlier is None or earlier.status is not Status.COMPLETED or not source.is_dir():
+            return replace(job, duplicate_of=None)
+        artefacts.copy_small(source, self._folders.work / job.id, STAGES)
+        return replace(job, settings=earlier.settings, settings_hash=earlier.settings_hash, stages=earlier.stages)
+
+    async def _process(self, job: Job) -> None:
+        folder = self._folders.work / job.id
+        with logger.contextualize(job=job.id):
+            logger.info("started (attempt {}): {}", job.attempts, printable(job.source_name))
+            try:
+                products = await run_stages(self._work(job, folder), self._lanes, lambda progress: self._follow(job.id, progress))
+                outputs = await asyncio.to_thread(_outputs, job, products)
+                self._complete(job, folder, products, outputs)
+            except asyncio.CancelledError:
+                if job.id in self._to_cancel:
+                    self._give_up(Cancelled("The job was cancelled."), jobs.cancel(self._current(job), time.time()))
+                else:
+                    self._ledger.put(jobs.interrupt(self._current(job), time.time()))
+                    logger.info("interrupted: back to the queue")
+                    raise
+            except DiskFull as error:
+                self._ledger.put(jobs.wait(self._current(job), error, time.time(), _ROOM_SECONDS))
+                logger.warning("waiting for room on the disk: {}", error)
+            except TraxError as error:
+                self._fail(self._current(job), error)
+            except Exception as error:  # noqa: BLE001 - a fault of ours must cost this job an attempt, not the daemon its life
+                logger.exception("the job failed")
+                self._fail(self._current(job), WorkerError(f"Trax failed on this recording: {type(error).__name__}: {error}"))
+            finally:
+                self.live.pop(job.id, None)
+                self._in_hand.pop(job.id, None)
+                self._to_cancel.discard(job.id)
+                self.wake.set()
+
+    def _current(self, job: Job) -> Job:
+        return self._ledger.get(job.id) or job
+
+    def _work(self, job: Job, folder: Path) -> Work:
+        return Work(
+            job=job.id,
+            folder=folder,
+            source=folder / SOURCE_FILE,
+            extension=extension_of(job.source_name),
+            sha256=job.media_id,
+            settings=job.settings,
+            models_folder=self._folders.models,
+        )
+
+    def _follow(self, job_id: str, progress: Progress) -> None:
+        known = self.live.get(job_id)
+        if known is None:
+            began = Live(progress.stage, progress.fraction, progress.audio_seconds, time.monotonic(), progress.fraction)
+            self.live[job_id] = began
+        else:
+            self.live[job_id] = replace(
+                known, stage=progress.stage, fraction=progress.fraction, audio_seconds=progress.audio_seconds or known.audio_seconds
+            )
+
+    def _complete(self, job: Job, folder: Path, products: Products, outputs: dict[str, bytes]) -> None:
+        if not is_as_validated(folder, job):
+            self._ledger.put(jobs.reopen(self._current(job), time.time()))
+            logger.warning("the recording changed after it was taken in: it is taken again, whole")
+            return
+        manifest = self._publish(job, outputs)
+        done = jobs.complete(self._current(job), time.time(), duplicate_of=job.duplicate_of)
+        done = replace(done, output_name=manifest.name, duration=float(products.media["duration"]))
+        self._ledger.put(done)
+        self._seen.add(job.media_id, job.id)
+        artefacts.drop_large(folder, STAGES)
+        file_away(self._folders, done)
+        taken = (done.finished or 0.0) - (done.started or 0.0)
+        logger.info("completed in {:.1f} s, {:.1f} s of sound: {}", taken, done.duration, printable(manifest.name))
+
+    def _publish(self, job: Job, outputs: dict[str, bytes]) -> Manifest:
+        folder = self._folders.find(job.id) or self._folders.work / job.id
+        return publish(self._settings.outbox_folder, folder, job.id, run_of(job), outputs, lambda taken: self._name(job, taken))
+
+    def _name(self, job: Job, taken: Callable[[str], bool]) -> str:
+        others = {each.output_name for each in self._ledger.live() if each.status is not Status.COMPLETED and each.id != job.id}
+        return unique(job.output_name, lambda name: name in others or taken(name))
+
+    def _fail(self, job: Job, error: TraxError) -> None:
+        failed = jobs.fail(job, error, time.time(), self._settings.retries, random.random())  # noqa: S311 - jitter is no secret
+        if failed.status is Status.FAILED:
+            self._give_up(error, failed)
+        else:
+            self._ledger.put(failed)
+            logger.warning("attempt {} failed, will be tried again: {}", job.attempts, error)
+
+    def refuse(self, job: Job, error: TraxError) -> None:
+        """Answer a claimed recording that did not pass validation. Raises StorageError."""
+        with logger.contextualize(job=job.id):
+            self._fail(job, error)
+
+    def _give_up(self, error: TraxError, ended: Job) -> None:
+        """Answer with what went wrong, then remember it, then set the recording aside."""
+        ended = replace(ended, output_name=self.answer_failure(ended, error))
+        self._ledger.put(ended)
+        file_away(self._folders, ended)
+        logger.warning("{}: {}", ended.status.value, error)
+
+    def answer_failure(self, job: Job, error: TraxError) -> str:
+        """Write `<name>.error.json`; returns the name. Raises StorageError."""
+        return self._publish(job, answer.error_outputs(error, name=job.source_name, job=job.id)).name
+
+    def cancel(self, text: str) -> str:
+        """End a job. Returns its id; raises JobError when it is finished or unknown."""
+        job = self._ledger.find(text)
+        ended = jobs.cancel(job, time.time())
+        if task := self._in_hand.get(job.id):
+            self._to_cancel.add(job.id)
+            task.cancel()
+        else:
+            self._give_up(Cancelled("The job was cancelled."), ended)
+        return job.id
+
+    def retry(self, text: str, settings: Settings | None) -> Job:
+        """Put a job back into the queue, with its own settings or with `settings`. Raises JobError when its state does not allow it."""
+        job = self._ledger.find(text)
+        if job.id in self._in_hand:
+            raise JobError(f"Job {job.id} is being worked on.")
+        again = jobs.retry(job, time.time(), snapshot_of(settings) if settings else None)
+        place = self._folders.find(job.id)
+        if place is None:
+            raise JobError(f"The recording of job {job.id} is no longer kept.", advice="Drop it into the inbox again.")
+        if settings is not None:
+            artefacts.forget(place, PLAN)  # the models may be others by now
+        self._ledger.put(again)  # first: when we are ended before the move, recovery brings the folder to where the ledger says
+        file_away(self._folders, again)
+        self.wake.set()
+        return again
+
+    def remove_outdated(self) -> None:
+        """Remove what the archive has kept for longer than the settings say."""
+        days = self._settings.retention.archive_days
+        if days is None:
+            return
+        limit = time.time() - days * 86_400
+        for folder in sorted(self._folders.archive.iterdir()):
+            with contextlib.suppress(JobError, StorageError):
+                job = read_job(folder)
+                if job.finished is not None and job.finished < limit:
+                    files.remove_tree(folder)
+                    logger.info("removed from the archive after {:g} days: {}", days, job.id)
+
+
+def run_of(job: Job) -> str:
+    """What tells one run of a job from another."""
+    return f"{job.started}"
+
+
+def snapshot_of(settings: Settings) -> tuple[dict[str, Any], str, tuple[str, ...]]:
+    """What a job keeps of the settings: the snapshot, its hash, and the names of the stages it asks for."""
+    plain = snapshot(settings)
+    return plain, settings_hash(plain), tuple(stage.name for stage in stages_for(plain))
+
+
+def _outputs(job: Job, products: Products) -> dict[str, bytes]:
+    transcript = answer.transcript_of(
+        products,
+        job=job.id,
+        name=job.source_name,
+        sha256=job.media_id,
+        size=job.size or 0,
+        settings=job.settings,
+        settings_hash=job.settings_hash,
+        run={"attempts": job.attempts, "dropped": job.created, "started": job.started, "duplicate_of": job.duplicate_of},
+    )
+    return answer.outputs_of(transcript, job.settings)

@@ -1,0 +1,102 @@
+"""The lane worker: a long-lived process that does one task at a time and keeps its models loaded between tasks.
+
+In:   {"id": 7, "kind": "transcribe", …}   a task (see `trax.worker.tasks.Task`)
+      {"cancel": 7}                        give that task up
+      end of file                          the supervisor is gone or wants us gone
+Out:  {"id": 7, "event": "progress", "fraction": 0.25}
+      {"id": 7, "event": "done", "result": {…}}
+      {"id": 7, "event": "error", "error": {code, what, advice, file, permanent}}
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from loguru import logger
+
+from trax import log
+from trax.errors import TraxError, WorkerError
+from trax.worker.protocol import Channel, die_with_parent, take_stdout
+from trax.worker.tasks import Task, Worker
+
+#: Seconds between two progress messages at the least.
+_PROGRESS_EVERY = 0.2
+
+
+class _Inbound:
+    """Reads stdin in its own thread, so that a cancellation is heard while a task runs."""
+
+    def __init__(self) -> None:
+        self.tasks: queue.Queue[Mapping[str, Any]] = queue.Queue()
+        self._cancelled: set[int] = set()
+        threading.Thread(target=self._read, name="inbound", daemon=True).start()
+
+    def is_cancelled(self, task_id: int) -> bool:
+        return task_id in self._cancelled
+
+    def _read(self) -> None:
+        for line in sys.stdin.buffer:
+            message = json.loads(line)
+            if "cancel" in message:
+                self._cancelled.add(message["cancel"])
+            else:
+                self.tasks.put(message)
+        os._exit(0)  # at once, whatever native code is running: artefacts are only ever renamed into place whole
+
+
+class _Progress:
+    """Tells the supervisor how far a task is, not more often than is useful."""
+
+    def __init__(self, channel: Channel, task_id: int) -> None:
+        self._channel = channel
+        self._id = task_id
+        self._last = 0.0
+
+    def __call__(self, fraction: float) -> None:
+        now = time.monotonic()
+        if now - self._last >= _PROGRESS_EVERY or fraction >= 1.0:
+            self._last = now
+            self._channel.send(id=self._id, event="progress", fraction=round(min(max(fraction, 0.0), 1.0), 4))
+
+
+def _perform(worker: Worker, message: Mapping[str, Any], inbound: _Inbound, channel: Channel) -> None:
+    task_id = int(message["id"])
+    try:
+        task = Task.from_plain(message)
+        with logger.contextualize(job=task.job):
+            result = worker.perform(task, _Progress(channel, task_id), lambda: inbound.is_cancelled(task_id))
+    except TraxError as error:
+        channel.send(id=task_id, event="error", error=error.as_dict())
+    except MemoryError:
+        channel.send(id=task_id, event="error", error=WorkerError("The worker ran out of memory.").as_dict())
+    except Exception as error:  # noqa: BLE001 - whatever a library raises, the supervisor must get an answer
+        logger.exception("task {} failed", message.get("kind"))
+        what = f"The {message.get('kind')} worker failed: {type(error).__name__}: {error}"
+        channel.send(id=task_id, event="error", error=WorkerError(what).as_dict())
+    else:
+        channel.send(id=task_id, event="done", result=result)
+
+
+def main() -> None:
+    """Serve tasks until the supervisor closes the pipe."""
+    channel = take_stdout()
+    log.configure(os.environ.get("TRAX_LOG_LEVEL", "INFO"))
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the supervisor, which then ends us
+    inbound = _Inbound()
+    worker = Worker()
+    channel.send(event="ready", pid=os.getpid())
+    while True:
+        _perform(worker, inbound.tasks.get(), inbound, channel)
+
+
+if __name__ == "__main__":
+    main()

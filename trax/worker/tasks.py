@@ -1,0 +1,151 @@
+"""What a lane worker can do: each task reads artefacts from the job's work folder and writes one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trax import files
+from trax.audio.pcm import Pcm
+from trax.config import JobSettings, job_settings
+from trax.models.model import Model
+from trax.transcript import Span, diarization_to_plain, recognition_to_plain, spans_from_plain, spans_to_plain
+
+if TYPE_CHECKING:
+    from trax.asr.engine import Engine
+
+OnProgress = Callable[[float], None]
+IsCancelled = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One stage of one job. `inputs` and `output` name files in `folder`; `models` is the job's plan, by role."""
+
+    kind: str
+    job: str
+    folder: Path
+    inputs: Mapping[str, str]
+    output: str | None
+    settings: JobSettings
+    models: Mapping[str, Model]
+    models_folder: Path
+    threads: int
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Task:
+        """The task of a message from the supervisor."""
+        return cls(
+            kind=plain["kind"],
+            job=plain["job"],
+            folder=Path(plain["folder"]),
+            inputs=plain["inputs"],
+            output=plain["output"],
+            settings=job_settings(plain["settings"]),
+            models={role: Model.from_plain(model) for role, model in plain["models"].items() if model},
+            models_folder=Path(plain["models_folder"]),
+            threads=plain["threads"],
+        )
+
+    def input(self, artefact: str) -> Path:
+        """The path of an input artefact."""
+        return self.folder / self.inputs[artefact]
+
+    def write_json(self, value: object) -> None:
+        """Write the output artefact, durably and whole."""
+        assert self.output is not None
+        files.write_bytes(self.folder / self.output, json.dumps(value, separators=(",", ":")).encode())
+
+    def speech(self) -> tuple[Span, ...]:
+        """Where voice activity found speech."""
+        return spans_from_plain(json.loads(self.input("vad").read_bytes())["speech"])
+
+
+class Worker:
+    """Performs tasks; keeps the engine it loaded last, since jobs in a row use the same."""
+
+    def __init__(self) -> None:
+        self._engine: tuple[Model, Engine] | None = None
+
+    def perform(self, task: Task, on_progress: OnProgress, is_cancelled: IsCancelled) -> dict[str, Any]:
+        """Do the task and return its small result. Raises errors of the tree, `Cancelled` among them."""
+        return self._KINDS[task.kind](self, task, on_progress, is_cancelled)
+
+    def _plan(self, task: Task, _progress: OnProgress, _cancelled: IsCancelled) -> dict[str, Any]:
+        """Choose the models: the result is the plan, by role."""
+        from trax.models.choose import choose
+        from trax.models.store import installed
+
+        plan = choose(task.settings, installed(task.models_folder))
+        return {
+            "asr": plan.asr.to_plain(),
+            "vad": plan.vad.to_plain(),
+            "embedding": plan.embedding.to_plain() if plan.embedding else None,
+        }
+
+    def _vad(self, task: Task, on_progress: OnProgress, _cancelled: IsCancelled) -> dict[str, Any]:
+        from trax.audio.vad import find_speech
+
+        with Pcm(task.input("pcm")) as pcm:
+            speech = find_speech(pcm, on_progress)
+            task.write_json({"speech": spans_to_plain(speech), "duration": pcm.duration})
+        return {"speech_seconds": round(sum(span.duration for span in speech), 3)}
+
+    def _transcribe(self, task: Task, on_progress: OnProgress, is_cancelled: IsCancelled) -> dict[str, Any]:
+        engine = self._load_engine(task.models["asr"])
+        with Pcm(task.input("pcm")) as pcm:
+            recognition = engine.transcribe(
+                pcm,
+                task.speech(),
+                language=task.settings.asr.language,
+                vocabulary=task.settings.asr.vocabulary,
+                threads=task.threads,
+                on_progress=on_progress,
+                is_cancelled=is_cancelled,
+            )
+        task.write_json(recognition_to_plain(recognition))
+        return {"words": sum(len(segment.words) for segment in recognition.segments)}
+
+    def _embed(self, task: Task, on_progress: OnProgress, is_cancelled: IsCancelled) -> dict[str, Any]:
+        from trax.diarize.embed import embed, save
+
+        assert task.output is not None
+        with Pcm(task.input("pcm")) as pcm:
+            embeddings = embed(pcm, task.speech(), task.models["embedding"], task.threads, on_progress, is_cancelled)
+        save(task.folder / task.output, embeddings)
+        return {"windows": len(embeddings.windows)}
+
+    def _cluster(self, task: Task, _progress: OnProgress, _cancelled: IsCancelled) -> dict[str, Any]:
+        from trax.diarize.embed import load
+        from trax.diarize.turns import diarize
+
+        options = task.settings.diarize
+        threshold = options.threshold if options.threshold is not None else float(task.models["embedding"].settings["threshold"])
+        diarization = diarize(
+            load(task.input("embeddings")),
+            task.speech(),
+            min_speakers=options.min_speakers,
+            max_speakers=options.max_speakers,
+            threshold=threshold,
+        )
+        task.write_json(diarization_to_plain(diarization))
+        return {"speakers": len({turn.speaker for turn in diarization.turns})}
+
+    def _load_engine(self, model: Model) -> Engine:
+        from trax.asr.load import load_engine
+
+        if self._engine is None or self._engine[0] != model:
+            self._engine = None  # let go of the old model before the new one takes its memory
+            self._engine = (model, load_engine(model))
+        return self._engine[1]
+
+    _KINDS: Mapping[str, Callable[[Worker, Task, OnProgress, IsCancelled], dict[str, Any]]] = {
+        "plan": _plan,
+        "vad": _vad,
+        "transcribe": _transcribe,
+        "embed": _embed,
+        "cluster": _cluster,
+    }
