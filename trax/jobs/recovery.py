@@ -51,11 +51,11 @@ def decide(known: Job | None, found: Found | None, *, is_published: bool, now: f
     job, why = newest, "" if newest is known else "its folder knows more than the ledger"
     if job.status is Status.RUNNING and is_published:
         job, why = complete(job, now), "its result is published"
+    elif not job.is_finished and (found is None or not found.has_source):
+        gone = UnreadableRecording("The recording is gone from the state folder.", file=job.output_name, advice="Drop it again.")
+        job, why = fail(job, gone, now, policy, jitter=0.0), "its recording is gone"
     elif job.status is Status.RUNNING:
         job, why = recover(job, now, policy), "Trax ended while it was running"
-    elif not job.is_finished and found is None:
-        gone = UnreadableRecording("The recording is gone from the state folder.", file=job.output_name, advice="Drop it again.")
-        job, why = fail(job, gone, now, policy, jitter=0.0), "its folder is gone"
     is_home = found is None or found.part is home(job)
     if job == known and is_home:
         return None

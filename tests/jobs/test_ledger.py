@@ -1,0 +1,330 @@
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+
+from trax import files
+from trax.errors import DiskFull, JobError, LedgerError, StorageError
+from trax.jobs import ledger as ledger_module
+from trax.jobs.job import Job, Status
+from trax.jobs.ledger import Ledger
+from trax.jobs.storage import Snapshot, pack, unpack
+
+
+def job(number: int, status: Status = Status.QUEUED, **fields: object) -> Job:
+    made = Job(
+        id=f"20261122-{number:06d}-abcdef",
+        source_name=f"sub/{number}\udcff.mp3",
+        output_name=f"sub/{number}",
+        stages=("transcribe",),
+        settings={"language": "en", "number": number % 2},
+        settings_hash=f"hash{number % 2}",
+        created=1000.0 + number,
+        changed=2000.0 + number,
+        status=status,
+        finished=3000.0 + number if status in {Status.COMPLETED, Status.FAILED, Status.CANCELLED} else None,
+    )
+    return dataclasses.replace(made, **fields)  # type: ignore[arg-type]
+
+
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_module, "LIVE_FINISHED", 5)
+    monkeypatch.setattr(ledger_module, "BATCH", 3)
+
+
+class TestLookups:
+    def test_what_is_put_is_there_after_reopening(self, tmp_path: Path) -> None:
+        Ledger(tmp_path).put(job(1))
+        assert Ledger(tmp_path).get(job(1).id) == job(1)
+        assert Ledger.read_only(tmp_path).get(job(1).id) == job(1)
+        assert Ledger(tmp_path).get("no such") is None
+
+    def test_find_by_id_beginning_or_output_name(self, tmp_path: Path) -> None:
+        ledger = Ledger(tmp_path)
+        for number in (1, 2):
+            ledger.put(job(number))
+        assert ledger.find(job(1).id) == job(1)
+        assert ledger.find("20261122-000002") == job(2)
+        assert ledger.find("sub/2") == job(2)
+        for text in ("20261122", "nothing", "", "../\udcff\n"):
+            with pytest.raises(JobError):
+                ledger.find(text)
+
+    def test_the_next_is_the_oldest_that_need_not_wait(self, tmp_path: Path) -> None:
+        ledger = Ledger(tmp_path)
+        ledger.put(job(3))
+        ledger.put(job(2))
+        ledger.put(job(1, not_before=50.0))
+        ledger.put(job(0, Status.RUNNING))
+        assert ledger.next_queued(49.0) == job(2)
+        assert ledger.next_queued(50.0) == job(1, not_before=50.0)
+        assert ledger.next_due() == 50.0
+        assert [found.id for found in ledger.by_status(Status.QUEUED)] == [job(number).id for number in (1, 2, 3)]
+
+    def test_summaries(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        small(monkeypatch)
+        ledger = Ledger(tmp_path)
+        for number in range(20):
+            ledger.put(job(number, Status.FAILED if number % 5 == 0 else Status.COMPLETED))
+        ledger.put(job(20))
+        counts = ledger.counts()
+        assert (counts[Status.FAILED], counts[Status.COMPLETED], counts[Status.QUEUED], counts[Status.RUNNING]) == (4, 16, 1, 0)
+        assert ledger.recent(2) == (job(19, Status.COMPLETED), job(18, Status.COMPLETED))
+        assert ledger.failed(1) == (job(15, Status.FAILED),)
+        assert ledger.taken_names() >= {"sub/20", "sub/15"}
+        assert "sub/19" not in ledger.taken_names()
+
+
+class TestArchives:
+    def test_old_jobs_move_and_stay_findable(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        small(monkeypatch)
+        ledger = Ledger(tmp_path)
+        for number in range(50):
+            ledger.put(job(number, Status.COMPLETED))
+        for opened in (ledger, Ledger(tmp_path), Ledger.read_only(tmp_path)):
+            assert 5 <= len(opened.live()) < 8
+            assert opened.get(job(0).id) == job(0, Status.COMPLETED)
+            assert opened.find("sub/3") == job(3, Status.COMPLETED)
+            assert opened.find("20261122-000004").id == job(4).id
+            assert job(0).id in opened
+            assert sorted(found.id for found in opened.everything()) == [job(number).id for number in range(50)]
+
+    def test_a_retried_job_is_live_again_and_its_newest_state_holds(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        small(monkeypatch)
+        ledger = Ledger(tmp_path)
+        for number in range(20):
+            ledger.put(job(number, Status.FAILED))
+        again = job(0, Status.COMPLETED, attempts=2, finished=3100.0)
+        ledger.put(again)
+        assert Ledger(tmp_path).counts()[Status.FAILED] == 19
+        for number in range(200, 220):
+            ledger.put(job(number, Status.COMPLETED))
+        assert job(0).id not in {found.id for found in ledger.live()}
+        assert Ledger(tmp_path).get(job(0).id) == again
+        assert sum(found.id == again.id for found in Ledger(tmp_path).everything()) == 1
+
+    def test_a_damaged_archive_is_told_and_the_rest_goes_on(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        small(monkeypatch)
+        ledger = Ledger(tmp_path)
+        for number in range(30):
+            ledger.put(job(number, Status.COMPLETED))
+        first = min(tmp_path.glob("archive-*.json"))
+        data = bytearray(first.read_bytes())
+        data[len(data) // 2] ^= 1
+        first.write_bytes(data)
+        opened = Ledger(tmp_path)
+        assert opened.damaged == (first,)
+        assert opened.get(job(0).id) is None
+        assert opened.get(job(10).id) == job(10, Status.COMPLETED)
+        for number in range(30, 60):
+            opened.put(job(number, Status.COMPLETED))
+        assert first.read_bytes() == data
+
+    def test_a_full_disk_leaves_finished_jobs_where_they_are(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        small(monkeypatch)
+        ledger = Ledger(tmp_path)
+
+        def no_room(*_: object) -> None:
+            raise DiskFull("No room.")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(files, "write_bytes", no_room)
+            patch.setattr(ledger._storage, "write", lambda _: None)
+            for number in range(8):
+                ledger.put(job(number, Status.COMPLETED))
+        assert len(ledger.live()) == 8
+
+
+class TestSnapshots:
+    @given(st.binary(max_size=50), st.data())
+    def test_every_cut_and_every_flipped_bit_is_noticed(self, noise: bytes, data: st.DataObject) -> None:
+        whole = pack(Snapshot(7, {"jobs": {"a": {"text": noise.hex()}}}))
+        assert unpack(whole) is not None
+        assert unpack(whole[: data.draw(st.integers(0, len(whole) - 1))]) is None
+        flipped = bytearray(whole)
+        flipped[data.draw(st.integers(0, len(whole) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+        assert unpack(bytes(flipped)) is None
+
+    def test_cut_at_every_byte_the_former_snapshot_is_used_and_the_bad_one_kept(self, tmp_path: Path) -> None:
+        original = tmp_path / "original"
+        original.mkdir()
+        ledger = Ledger(original)
+        ledger.put(job(1))
+        ledger.put(job(1, Status.RUNNING))
+        newest = max(original.glob("ledger-?.json"), key=lambda path: unpack(path.read_bytes()).sequence)  # type: ignore[union-attr]
+        whole = newest.read_bytes()
+        for length in range(len(whole)):
+            newest.write_bytes(whole[:length])
+            seen = Ledger.read_only(original)
+            assert seen.get(job(1).id) == job(1)
+            assert seen.damaged == (newest,)
+        for length in (0, 1, len(whole) // 2, len(whole) - 1):
+            folder = tmp_path / f"cut-{length}"
+            shutil.copytree(original, folder)
+            (folder / newest.name).write_bytes(whole[:length])
+            opened = Ledger(folder)
+            assert opened.get(job(1).id) == job(1)
+            (beside,) = opened.damaged
+            opened.put(job(2))
+            opened.put(job(3))
+            assert beside.read_bytes() == whole[:length]
+            assert Ledger(folder).get(job(2).id) == job(2)
+
+    def test_with_no_good_snapshot_it_refuses_and_touches_nothing(self, tmp_path: Path) -> None:
+        ledger = Ledger(tmp_path)
+        ledger.put(job(1))
+        ledger.put(job(2))
+        for path in tmp_path.iterdir():
+            path.write_bytes(path.read_bytes()[:-1])
+        before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+        for _ in range(2):
+            with pytest.raises(LedgerError, match="Neither"):
+                Ledger(tmp_path)
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+    def test_archives_without_snapshots_are_no_new_ledger(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        small(monkeypatch)
+        ledger = Ledger(tmp_path)
+        for number in range(20):
+            ledger.put(job(number, Status.COMPLETED))
+        for path in tmp_path.glob("ledger-?.json"):
+            path.unlink()
+        with pytest.raises(LedgerError, match="gone"):
+            Ledger(tmp_path)
+
+    def test_readers_do_not_write(self, tmp_path: Path) -> None:
+        Ledger(tmp_path).put(job(1))
+        with pytest.raises(LedgerError):
+            Ledger.read_only(tmp_path).put(job(2))
+        with pytest.raises(LedgerError):
+            Ledger.read_only(tmp_path / "nothing").put(job(2))
+        assert not (tmp_path / "nothing").exists()
+
+    def test_after_a_full_disk_all_is_as_before_and_goes_on(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        ledger = Ledger(tmp_path)
+        ledger.put(job(1))
+
+        def no_room(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", no_room)
+            with pytest.raises(DiskFull):
+                ledger.put(job(1, Status.RUNNING))
+        assert ledger.get(job(1).id) == job(1) == Ledger.read_only(tmp_path).get(job(1).id)
+        ledger.put(job(1, Status.RUNNING))
+        assert Ledger(tmp_path).get(job(1).id) == job(1, Status.RUNNING)
+
+    def test_after_a_failed_fsync_it_never_claims_to_have_written_again(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        ledger = Ledger(tmp_path)
+        ledger.put(job(1))
+
+        def broken(*_: object) -> None:
+            raise OSError(5, "Input/output error")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", broken)
+            with pytest.raises(StorageError):
+                ledger.put(job(1, Status.COMPLETED))
+        with pytest.raises(LedgerError):
+            ledger.put(job(1, Status.COMPLETED))
+        assert ledger.get(job(1).id) == job(1)
+
+
+class Crash(BaseException):
+    """The process ends here."""
+
+
+class Remembered(RuleBasedStateMachine):
+    """Whatever was put is found again, through crashes at any write, reopening, and one damaged snapshot."""
+
+    numbers = Bundle("numbers")
+
+    @initialize()
+    def begin(self) -> None:
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(ledger_module, "LIVE_FINISHED", 3)
+        self.patch.setattr(ledger_module, "BATCH", 2)
+        self.patch.setattr(os, "fsync", lambda _: None)  # crashes here are of the process, not of the machine
+        self.folder = Path(tempfile.mkdtemp(prefix="trax-ledger-"))
+        self.ledger = Ledger(self.folder)
+        self.model: dict[str, Job] = {}
+
+    @rule(target=numbers, number=st.integers(0, 30))
+    def a_number(self, number: int) -> int:
+        return number
+
+    @rule(number=numbers, status=st.sampled_from(Status), attempts=st.integers(0, 3))
+    def put(self, number: int, status: Status, attempts: int) -> None:
+        made = job(number, status, attempts=attempts)
+        self.ledger.put(made)
+        self.model[made.id] = made
+
+    @rule(number=numbers, status=st.sampled_from(Status), at=st.integers(1, 4), after=st.booleans())
+    def crash_while_putting(self, number: int, status: Status, at: int, after: bool) -> None:  # noqa: FBT001 - hypothesis passes by name
+        made = job(number, status, attempts=9)
+        calls = 0
+        write = files.write_bytes
+
+        def dies(*arguments: object) -> None:
+            nonlocal calls
+            calls += 1
+            if calls == at and not after:
+                raise Crash
+            write(*arguments)  # type: ignore[arg-type]
+            if calls == at:
+                raise Crash
+
+        with self.patch.context() as patch:
+            patch.setattr(files, "write_bytes", dies)
+            try:
+                self.ledger.put(made)
+            except Crash:
+                self.ledger = Ledger(self.folder)
+                found = self.ledger.get(made.id)
+                assert found in (self.model.get(made.id), made)
+                if found is not None:
+                    self.model[made.id] = found
+            else:
+                self.model[made.id] = made
+
+    @rule()
+    def reopen(self) -> None:
+        self.ledger = Ledger(self.folder)
+        assert self.ledger.damaged == ()
+
+    @rule(part=st.floats(0, 0.999))
+    def lose_the_former_snapshot(self, part: float) -> None:
+        snapshots = {path: unpack(path.read_bytes()) for path in self.folder.glob("ledger-?.json")}
+        if len(snapshots) == 2:
+            former = min(snapshots, key=lambda path: snapshots[path].sequence)  # type: ignore[union-attr]
+            former.write_bytes(former.read_bytes()[: int(part * former.stat().st_size)])
+            self.ledger = Ledger(self.folder)
+            assert len(self.ledger.damaged) == 1
+
+    @invariant()
+    def all_is_remembered(self) -> None:
+        if hasattr(self, "ledger"):
+            assert {found.id: found for found in self.ledger.everything()} == self.model
+            assert sum(self.ledger.counts().values()) == len(self.model)
+            unfinished = {found.id for found in self.model.values() if not found.is_finished}
+            assert unfinished <= {found.id for found in self.ledger.live()}
+
+    def teardown(self) -> None:
+        if hasattr(self, "patch"):
+            self.patch.undo()
+            shutil.rmtree(self.folder)
+
+
+Remembered.TestCase.settings = settings(
+    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+TestRemembered = Remembered.TestCase
