@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import io
+import unicodedata
+from collections.abc import Callable
+from typing import Any, Literal
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console, RenderableType
+
+from trax.cli import render
+from trax.cli.text import percent, shown, size, span, speed
+
+Make = Callable[..., dict[str, Any]]
+
+#: What a recording may be called: anything, undecodable bytes, escape sequences, direction marks, markup, wide and combining characters.
+hostile = st.text(st.characters(categories=None), min_size=1, max_size=60) | st.sampled_from(
+    [
+        "\x1b]0;owned\x07",
+        "\x1b[2J\x1b[H",
+        "\x9b31m",
+        "a\u202egpj.exe",
+        "[red]x[/red]",
+        ":smile:",
+        "\udcff\udcfe.mp3",
+        "line\nbreak",
+        "会議" * 40,
+        "e\u0301" * 60,
+    ]
+)
+numbers = st.none() | st.floats(allow_nan=False, allow_infinity=False, min_value=0, max_value=1e9)
+
+
+def printed(view: RenderableType, width: int = 100, *, rich: bool = False) -> str:
+    out = io.StringIO()
+    colours: Literal["standard"] | None = "standard" if rich else None
+    console = Console(file=out, width=width, force_terminal=rich, color_system=colours, markup=False, emoji=False, highlight=False)
+    console.print(view)
+    return out.getvalue()
+
+
+@given(hostile)
+def test_a_shown_name_moves_no_cursor_and_hides_nothing(name: str) -> None:
+    safe = shown(name)
+    assert not any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in safe)
+    assert not set(safe) & set("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+    safe.encode("utf-8")
+
+
+@given(hostile)
+def test_showing_twice_changes_nothing(name: str) -> None:
+    assert shown(shown(name)) == shown(name)
+
+
+def test_shown_says_what_was_there() -> None:
+    assert shown("a\nb") == r"a\nb"
+    assert shown("\x1b[2J") == r"\x1b[2J"
+    assert shown("a\u202eb") == r"a\u202eb"
+    assert shown("caf\udce9") == r"caf\xe9"
+    assert shown("Zürich, 会議.mp3") == "Zürich, 会議.mp3"
+
+
+@hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=hostile, width=st.integers(20, 200), progress=numbers, eta=numbers)
+def test_a_status_is_safe_and_no_wider_than_the_terminal(
+    name: str, width: int, progress: float | None, eta: float | None, view: Make, status: Make
+) -> None:
+    error = {"code": "damaged", "what": f"Bad: {name}", "advice": f"Mend {name}", "file": name, "permanent": True}
+    job = view(name=name, output=name, progress=progress, eta_seconds=eta, speed=progress, error=error)
+    text = printed(render.status_view(status(running=[job], queued=[job], recent=[job], failed=[job]), 2000.0, bars=True), width)
+    lines = text.splitlines()
+    assert all(cell_len(line) <= width for line in lines)
+    assert not any(unicodedata.category(character) in {"Cc", "Cs"} for line in text.split("\n") for character in line)
+
+
+@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=hostile, width=st.integers(20, 120))
+def test_a_job_is_safe_and_no_wider_than_the_terminal(name: str, width: int, view: Make) -> None:
+    settings = {"asr": {"vocabulary": [name]}}
+    job = view(name=name, output=name, outputs=[name], settings=settings, stages=["decode"], folder=name, media_id="0" * 64)
+    text = printed(render.job_view(job, 2000.0, bars=True), width)
+    assert all(cell_len(line) <= width for line in text.splitlines())
+    assert not any(unicodedata.category(character) in {"Cc", "Cs"} for line in text.split("\n") for character in line)
+
+
+def test_a_status_says_all_that_people_ask_for(view: Make, status: Make) -> None:
+    error = {"code": "damaged", "what": "It is cut short.", "advice": "Export it again.", "file": None, "permanent": True}
+    text = printed(
+        render.status_view(
+            status(
+                counts={"queued": 53, "running": 1, "failed": 1, "completed": 0},
+                running=[view(id="run-1", status="running", stage="transcribe", progress=0.427, speed=3.44, eta_seconds=125.0)],
+                queued=[view(id="wait-1", name="later.mp3"), view(id="wait-2", name="again.mp3", attempts=1, not_before=2030.0)],
+                recent=[view(id="done-1", name="old.mp3", output="old", status="completed", duration=3600.0, changed=1940.0)],
+                failed=[view(id="bad-1", name="bad.mp3", status="failed", attempts=3, error=error)],
+            ),
+            2000.0,
+            bars=False,
+        )
+    )
+    for words in (
+        "traxd 2.0 · process 7 · up 18m20s · 1 workers, 1 busy, 300.0 MB",
+        "53 queued · 1 running · 1 failed",
+        "transcribe",
+        "42%",
+        "3.4×",
+        "2m05s",
+        "next try in 30s",
+        "… and 51 more",
+        "completed",
+        "1h00m",
+        "It is cut short.",
+        "Export it again.",
+        "attempts: 3",
+    ):
+        assert words in text, words
+    assert "0 completed" not in text
+
+
+def test_a_status_from_the_ledger_says_that_no_daemon_runs(status: Make) -> None:
+    assert "not running" in printed(render.status_view(status(daemon=None), 2000.0, bars=False))
+
+
+def test_bars_are_drawn_only_when_asked_for(view: Make, status: Make) -> None:
+    running = status(running=[view(status="running", stage="vad", progress=0.5)])
+    assert "━" in printed(render.status_view(running, 0.0, bars=True))
+    assert "━" not in printed(render.status_view(running, 0.0, bars=False))
+
+
+def test_names_are_no_markup(view: Make, status: Make) -> None:
+    assert "[red]x[/red]" in printed(render.status_view(status(queued=[view(name="[red]x[/red]")]), 0.0, bars=True), rich=True)
+
+
+def test_progress_shows_what_moves() -> None:
+    moving = [
+        {"job": str(index), "name": f"{index}.wav", "stage": "vad", "fraction": 0.5, "speed": 2.0, "cpu_percent": 180.0, "memory_mb": 512.0}
+        for index in range(20)
+    ]
+    text = printed(render.progress_view(moving, 30))
+    assert "19.wav" in text
+    assert "0.wav\n" not in text
+    assert "180%" in text
+    assert "512.0 MB" in text
+    assert "of 30" in text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(None, "-"), (0, "0s"), (59.4, "59s"), (60, "1m00s"), (3599.9, "1h00m"), (7800, "2h10m"), (90000, "1d01h"), (-3, "0s")],
+)
+def test_lengths_of_time(seconds: float | None, words: str) -> None:
+    assert span(seconds) == words
+
+
+def test_shares_speeds_and_sizes() -> None:
+    assert [percent(value) for value in (None, 0.0, 0.999, 1.0, 1.7, -1.0)] == ["-", "0%", "99%", "100%", "100%", "0%"]
+    assert [speed(value) for value in (None, 3.44)] == ["-", "3.4×"]
+    assert [size(value) for value in (0, 999, 1000, 5_700_000, 2e9, 3e12)] == ["0 B", "999 B", "1.0 kB", "5.7 MB", "2.0 GB", "3000.0 GB"]
+
+
+def test_nested_settings_become_dotted_keys() -> None:
+    assert render.flat({"asr": {"language": "de", "vocabulary": []}, "version": None}) == [
+        ("asr.language", "de"),
+        ("asr.vocabulary", "[]"),
+        ("version", "null"),
+    ]

