@@ -23,7 +23,7 @@ from trax.errors import ControlError
 
 _DAEMON = "traxd"
 _LANE = "trax.worker.lane"
-_LOOK_EVERY_S = 0.05
+_LOOK_EVERY_S = 0.1
 _START_ALLOWANCE_S = 300.0
 _SLOWEST_RTF = 3.0
 _FULL_MINUTES = (5, 60)
@@ -39,11 +39,11 @@ def memory_of(status: str) -> tuple[int, int] | None:
     return int(fields["VmRSS"][0]), int(fields["VmHWM"][0])
 
 
-def module_of(command_line: Sequence[str]) -> str | None:
-    """The module that `python -m module` runs, such as `trax.worker.decode`; None for another command."""
-    if "-m" not in command_line[:-1]:
-        return None
-    return command_line[command_line.index("-m") + 1]
+def program_of(command_line: Sequence[str]) -> str | None:
+    """The module that `python -m module` runs, such as `trax.worker.decode`, else the command's name; None while there is neither."""
+    if "-m" in command_line[:-1]:
+        return command_line[command_line.index("-m") + 1]
+    return Path(command_line[0]).name if command_line else None
 
 
 def growth(shorter: Mapping[str, int], longer: Mapping[str, int]) -> dict[str, float]:
@@ -67,18 +67,18 @@ class PeakWatch:
         total = 0
         for process in self._appliance.processes():
             try:
-                module = _DAEMON if process.pid == self._appliance.pid else module_of(process.cmdline())
+                program = _DAEMON if process.pid == self._appliance.pid else program_of(process.cmdline())
                 status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
             except (OSError, psutil.Error):
                 continue  # it ended between the list and the look
             memory = memory_of(status)
-            if memory is None or module is None or module == "trax.service.main":
+            if memory is None or program is None or program == "trax.service.main":
                 continue  # ending, or between fork and exec: still the daemon's own image
             resident, peak = memory
             total += resident
-            key = (module, process.pid)
+            key = (program, process.pid)
             self._by_process[key] = max(peak, self._by_process.get(key, 0))
-            if module == _LANE and process.pid not in self._lanes:
+            if program == _LANE and process.pid not in self._lanes:
                 self._name_lanes()
         self.together = max(self.together, total)
 
@@ -93,8 +93,8 @@ class PeakWatch:
     def peaks(self) -> dict[str, int]:
         """The peak of each role, kB; where several processes had the role, of the largest."""
         found: dict[str, int] = {}
-        for (module, pid), peak in self._by_process.items():
-            role = self._lanes.get(pid, module) if module == _LANE else module
+        for (program, pid), peak in self._by_process.items():
+            role = self._lanes.get(pid, program) if program == _LANE else program
             found[role] = max(peak, found.get(role, 0))
         return found
 

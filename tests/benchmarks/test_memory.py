@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from memory import growth, memory_of, module_of
+from memory import growth, memory_of, program_of
 
 
 def test_resident_and_peak_memory_are_read_from_the_kernel():
@@ -17,17 +17,17 @@ def test_a_process_that_has_ended_has_no_memory():
 
 
 @pytest.mark.parametrize(
-    ("command_line", "module"),
+    ("command_line", "program"),
     [
         (["python3", "-m", "trax.worker.decode", "3"], "trax.worker.decode"),
         (["python3", "-X", "dev", "-m", "trax.worker.lane"], "trax.worker.lane"),
-        (["traxd"], None),
-        (["python3", "-m"], None),
+        (["/usr/bin/python3", "tool.py"], "python3"),
+        (["python3", "-m"], "python3"),
         ([], None),
     ],
 )
-def test_a_process_is_known_by_its_module(command_line, module):
-    assert module_of(command_line) == module
+def test_a_process_is_known_by_its_module_or_name(command_line, program):
+    assert program_of(command_line) == program
 
 
 def test_growth_is_how_much_each_process_differs():
