@@ -52,8 +52,8 @@ def best_path(scores: _Floats, change_costs: _Floats) -> NDArray[np.intp]:
     """
     if len(scores) == 0:
         return np.zeros(0, np.intp)
-    came_from = np.zeros(scores.shape, np.intp)
-    stay = np.arange(scores.shape[1])
+    came_from = np.zeros(scores.shape, np.int16)
+    stay = np.arange(scores.shape[1], dtype=np.int16)
     total = scores[0].copy()
     for t in range(1, len(scores)):
         best = int(total.argmax())

@@ -16,8 +16,10 @@ from trax.transcript import Diarization, Span, Turn
 
 #: Windows shorter than this (seconds) say too little to found a speaker; they only choose among those that others founded.
 TELLING: Final = 0.8
-#: The fewest windows that make a speaker: about three seconds of speech.
-SMALLEST: Final = 4
+#: The fewest windows that make a speaker: about two seconds of speech, and in a long recording this part of all windows (ten seconds of
+#: an hour): the longer one listens, the more often a noise happens twice.
+SMALLEST: Final = 2
+SMALLEST_PART: Final = 0.002
 #: What a change of speaker costs, in cosine similarity times seconds: within speech, and across a pause, where changes mostly happen.
 CHANGE_COST: Final = 0.10
 PAUSE_COST: Final = 0.03
@@ -66,7 +68,8 @@ def _voices(embeddings: Embeddings, min_speakers: int, max_speakers: int, thresh
     if telling.sum() < min(SMALLEST, len(durations)):
         telling[:] = True
     vectors = embeddings.vectors[telling]
-    labels = cluster(vectors, threshold=threshold, min_speakers=min_speakers, max_speakers=max_speakers, smallest=SMALLEST)
+    smallest = max(SMALLEST, round(SMALLEST_PART * len(vectors)))
+    labels = cluster(vectors, threshold=threshold, min_speakers=min_speakers, max_speakers=max_speakers, smallest=smallest)
     means = np.stack([vectors[labels == speaker].mean(axis=0) for speaker in range(int(labels.max()) + 1)])
     return np.asarray(means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12), dtype=np.float32)
 

@@ -13,6 +13,7 @@ import io
 import math
 import pickle
 import pickletools
+import struct
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -59,15 +60,15 @@ _STORAGES: Final[Mapping[str, str]] = {
 _MALFORMED = (
     pickle.UnpicklingError,
     zipfile.BadZipFile,
+    struct.error,
     EOFError,
     ValueError,
     TypeError,
     IndexError,
     KeyError,
     AttributeError,
-    NotImplementedError,
     OverflowError,
-    RecursionError,
+    RuntimeError,
     MemoryError,
 )
 
@@ -86,6 +87,11 @@ class _Storage:
     key: str
     dtype: np.dtype[Any]
     count: int
+
+    @property
+    def size(self) -> int:
+        """Length in bytes."""
+        return self.count * self.dtype.itemsize
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +165,7 @@ def _read_legacy(data: bytes, key: str | None) -> dict[str, NDArray[Any]]:
         count = int.from_bytes(_slice(data, at, 8), "little", signed=True)
         if count != storage.count:
             raise ModelError(f"The checkpoint contradicts itself: storage {name} holds {storage.count} numbers, or {count}.")
-        raw = _slice(data, at + 8, count * storage.dtype.itemsize)
+        raw = _slice(data, at + 8, storage.size)
         at += 8 + len(raw)
         if name in wanted:
             found[name] = np.frombuffer(raw, storage.dtype)
@@ -173,10 +179,10 @@ def _read_zip(data: bytes, key: str | None) -> dict[str, NDArray[Any]]:
         if f"{folder}byteorder" in archive.namelist() and _member(archive, f"{folder}byteorder", len("little")) != b"little":
             raise ModelError("The checkpoint was written on a big-endian machine; Trax does not read those.")
         tensors = _tensors(_run(_member(archive, program), 0).value, key)
-        found: dict[str, NDArray[Any]] = {}
-        for storage in {tensor.storage.key: tensor.storage for tensor in tensors.values()}.values():
-            raw = _member(archive, f"{folder}data/{storage.key}", storage.count * storage.dtype.itemsize)
-            found[storage.key] = np.frombuffer(raw, storage.dtype)
+        storages = {tensor.storage.key: tensor.storage for tensor in tensors.values()}.values()
+        if sum(storage.size for storage in storages) > len(data):  # members of a hostile archive can lie on top of each other
+            raise ModelError("The checkpoint is cut short, or claims more numbers than it holds.")
+        found = {each.key: np.frombuffer(_member(archive, f"{folder}data/{each.key}", each.size), each.dtype) for each in storages}
     return {name: _view(tensor, found) for name, tensor in tensors.items()}
 
 
