@@ -60,10 +60,12 @@ def finish_claims(inbox: Path, folders: StateFolders) -> None:
     for folder in subfolders(folders.work):
         source, side = folder / SOURCE_FILE, inbox / SIDE_FOLDER / folder.name
         here, aside = sight(source), sight(side)
-        if aside is not None and (here is None or here.is_regular):
-            _bring_over(side, source)
-        elif here is not None and _is_also_in_inbox(folder, inbox, here):
+        if _is_also_in_inbox(folder, inbox, aside or here):
+            if aside is not None:
+                files.remove(side)
             files.remove_tree(folder)
+        elif aside is not None and (here is None or here.is_regular):
+            _bring_over(side, source)
 
 
 def _claim(path: Path, sighting: Sighting, job: Job, folders: StateFolders, side: Path) -> Path | None:
@@ -125,15 +127,17 @@ def _names_beside(path: Path) -> Iterator[Path]:
         yield path.with_name(f"{stem} ({number}){extension}")
 
 
-def _is_also_in_inbox(folder: Path, inbox: Path, here: Sighting) -> bool:
-    """Whether a crash came upon `_put_back` when the file had its name in the inbox again and in the work folder still."""
+def _is_also_in_inbox(folder: Path, inbox: Path, taken: Sighting | None) -> bool:
+    """Whether a crash came upon `_put_back` when the file had its name in the inbox again and still the one it was taken to."""
+    if taken is None:
+        return False
     try:
         job = read_job(folder)
     except JobError:
         return False
     for name in _names_beside(inbox / job.source_name):
         found = sight(name)
-        if found is None or (found.inode, found.device) == (here.inode, here.device):
+        if found is None or (found.inode, found.device) == (taken.inode, taken.device):
             return found is not None
     return False
 

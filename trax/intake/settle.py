@@ -55,7 +55,7 @@ def look(before: Mapping[str, Resting], seen: Mapping[str, Sighting], touched: C
 
 def settled(known: Mapping[str, Resting], quiet: float) -> dict[str, Sighting]:
     """The files at rest for `quiet` seconds, those that came to rest first in front."""
-    ripe = {name: resting for name, resting in known.items() if resting.until - resting.since >= quiet}
+    ripe = {name: resting for name, resting in known.items() if resting.until >= resting.since + quiet}
     return {name: ripe[name].sighting for name in sorted(ripe, key=lambda name: (ripe[name].since, name))}
 
 

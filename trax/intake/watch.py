@@ -26,6 +26,7 @@ async def changes(inbox: Path, how: Literal["auto", "events", "polling"]) -> Asy
     pause = 1.0
     while True:
         try:
+            watched = _identity(inbox)
             async for batch in awatch(
                 inbox,
                 watch_filter=None,
@@ -34,15 +35,29 @@ async def changes(inbox: Path, how: Literal["auto", "events", "polling"]) -> Asy
                 force_polling=how == "polling" or (how == "auto" and is_eventless(file_system_of(inbox))),
                 poll_delay_ms=1000,
                 ignore_permission_denied=True,
+                yield_on_timeout=True,
             ):
+                _check_same(inbox, watched)
                 pause = 1.0
-                yield {path.removeprefix(f"{inbox}/") for _, path in batch}
+                if batch:
+                    yield {path.removeprefix(f"{inbox}/") for _, path in batch}
         except Exception as error:  # noqa: BLE001 - whatever a watcher dies of, it is started again and the rescans go on
             logger.warning("The watcher of the inbox failed and starts again in {:.0f} s: {}", pause, ascii(str(error)))
         yield set()
         await asyncio.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
         yield set()
+
+
+def _identity(inbox: Path) -> tuple[int, int]:
+    found = inbox.stat()
+    return found.st_dev, found.st_ino
+
+
+def _check_same(inbox: Path, watched: tuple[int, int]) -> None:
+    # A watcher holds on to the folder it began with: when another has taken its place it would wait in silence.
+    if _identity(inbox) != watched:
+        raise FileNotFoundError("another folder has taken its place")
 
 
 def is_eventless(file_system: str) -> bool:
