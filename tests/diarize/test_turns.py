@@ -115,3 +115,9 @@ def test_silence_has_no_turns_and_a_click_has_one_of_no_confidence():
 def test_equal_input_gives_equal_turns():
     parts = [(number % 3, 4, 0.3) for number in range(9)]
     assert run(parts) == run(parts)
+
+
+def test_a_speaker_that_was_asked_for_is_not_smoothed_away():
+    parts = [(0, 6, 0.2), (1, 0.9, 0.0), (0, 6, 0.0)]
+    assert len({turn.speaker for turn in run(parts).turns}) == 1
+    assert len({turn.speaker for turn in run(parts, low=2).turns}) == 2

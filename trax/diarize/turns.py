@@ -24,7 +24,7 @@ SMALLEST_PART: Final = 0.002
 CHANGE_COST: Final = 0.10
 PAUSE_COST: Final = 0.03
 #: A margin of this much cosine similarity over the next speaker is full confidence.
-SURE_MARGIN: Final = 0.2
+SURE_MARGIN: Final = 0.3
 #: Pauses up to this long (seconds) within one speaker's turn belong to it.
 PAUSE_IN_TURN: Final = 0.3
 
@@ -56,6 +56,8 @@ def diarize(
     instants, owners = _instants(stretches)
     scores = instant_scores(instants, windows, similarities.astype(np.float64))
     path = best_path(scores / RATE, np.where(np.diff(owners, prepend=0) > 0, PAUSE_COST, CHANGE_COST))
+    if len(np.unique(path)) < min(min_speakers, scores.shape[1]):
+        path = scores.argmax(axis=1)  # smoothing must not lose a speaker that was asked for
     margins = _margins(scores, path, threshold)
     pieces = list(_pieces(stretches, instants, owners, number_in_order(path), margins))
     return Diarization(tuple(_join(pieces)))

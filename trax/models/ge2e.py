@@ -62,11 +62,11 @@ def to_onnx(weights: _Weights, *, source: str) -> bytes:
         tensors[ours["B"]] = np.concatenate(biases)[None]
         outputs = [f"states{layer}", f"last{layer}"]
         nodes.append(helper.make_node("LSTM", [f"layer{layer}", *ours.values()], outputs, hidden_size=HIDDEN))
-        nodes.append(helper.make_node("Squeeze", [f"states{layer}", "directions"], [f"layer{layer + 1}"]))
+        if layer + 1 < LAYERS:  # of the last layer only the end is read
+            nodes.append(helper.make_node("Squeeze", [f"states{layer}", "directions"], [f"layer{layer + 1}"]))
     tensors["projection"] = _weight(weights, "linear.weight", (EMBEDDING, HIDDEN))
     tensors["offset"] = _weight(weights, "linear.bias", (EMBEDDING,))
     tensors["tiny"] = np.array(1e-12, np.float32)
-    nodes.pop()  # nobody reads the last layer's states over time, only where they end
     nodes += [
         helper.make_node("Squeeze", [f"last{LAYERS - 1}", "layers"], ["summary"]),
         helper.make_node("Gemm", ["summary", "projection", "offset"], ["projected"], transB=1),
