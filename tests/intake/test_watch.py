@@ -56,6 +56,9 @@ def test_it_survives_a_missing_inbox_a_name_that_is_not_utf8_and_another_folder_
             pass
         acting.cancel()
 
+    def drop_undecodable() -> None:
+        (Path(os.fsdecode(os.fsencode(inbox) + b"/caf\xe9.mp3"))).write_bytes(b"x")
+
     def replace_folder() -> None:
         inbox.rename(tmp_path / "former")
         inbox.mkdir()
@@ -66,7 +69,7 @@ def test_it_survives_a_missing_inbox_a_name_that_is_not_utf8_and_another_folder_
             await next_of(watcher, set(), lambda: None)  # it is missing
             inbox.mkdir()
             await next_of(watcher, {"talk.mp3"}, lambda: (inbox / "talk.mp3").write_bytes(b"x" * next(size)))
-            (Path(os.fsdecode(os.fsencode(inbox) + b"/caf\xe9.mp3"))).write_bytes(b"x")
+            drop_undecodable()
             await next_of(watcher, set(), lambda: None)
             await next_of(watcher, {"talk.mp3"}, lambda: (inbox / "talk.mp3").write_bytes(b"x" * next(size)))
             replace_folder()

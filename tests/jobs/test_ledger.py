@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import shutil
 import tempfile
@@ -16,7 +17,7 @@ from trax.errors import DiskFull, JobError, LedgerError, StorageError
 from trax.jobs import ledger as ledger_module
 from trax.jobs.job import Job, Status
 from trax.jobs.ledger import Ledger
-from trax.jobs.storage import Snapshot, pack, unpack
+from trax.jobs.storage import Encoder, Snapshot, pack, unpack
 
 
 def job(number: int, status: Status = Status.QUEUED, **fields: object) -> Job:
@@ -66,7 +67,8 @@ class TestLookups:
         ledger.put(job(0, Status.RUNNING))
         assert ledger.next_queued(49.0) == job(2)
         assert ledger.next_queued(50.0) == job(1, not_before=50.0)
-        assert ledger.next_due() == 50.0
+        assert ledger.next_due(49.0) == 50.0
+        assert ledger.next_due(50.0) is None
         assert [found.id for found in ledger.by_status(Status.QUEUED)] == [job(number).id for number in (1, 2, 3)]
 
     def test_summaries(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,11 +145,22 @@ class TestArchives:
         assert len(ledger.live()) == 8
 
 
+records = st.dictionaries(st.text(max_size=3), st.none() | st.integers() | st.text() | st.lists(st.booleans()), max_size=3)
+tables_of_records = st.dictionaries(st.sampled_from(["jobs", "settings"]), st.dictionaries(st.text(max_size=3), records, max_size=4))
+
+
 class TestSnapshots:
+    @given(st.lists(tables_of_records, max_size=5))
+    def test_kept_texts_are_those_of_the_records(self, story: list[dict[str, dict[str, object]]]) -> None:
+        encoder = Encoder()
+        for tables in story:
+            assert json.loads(encoder.encode(tables)) == tables
+
     @given(st.binary(max_size=50), st.data())
     def test_every_cut_and_every_flipped_bit_is_noticed(self, noise: bytes, data: st.DataObject) -> None:
-        whole = pack(Snapshot(7, {"jobs": {"a": {"text": noise.hex()}}}))
-        assert unpack(whole) is not None
+        tables = {"jobs": {"a": {"text": noise.hex()}}}
+        whole = pack(7, Encoder().encode(tables))
+        assert unpack(whole) == Snapshot(7, tables)
         assert unpack(whole[: data.draw(st.integers(0, len(whole) - 1))]) is None
         flipped = bytearray(whole)
         flipped[data.draw(st.integers(0, len(whole) - 1))] ^= 1 << data.draw(st.integers(0, 7))

@@ -128,10 +128,10 @@ class Ledger:
         ready = (job for job in self._jobs.values() if job.status is Status.QUEUED and (job.not_before or 0.0) <= now)
         return min(ready, key=_age, default=None)
 
-    def next_due(self) -> float | None:
-        """When the first of the waiting jobs may be started, in seconds since the epoch; None when none waits."""
+    def next_due(self, now: float) -> float | None:
+        """When the next of the jobs that wait beyond `now` may be started, in seconds since the epoch; None when none does."""
         queued = (job.not_before for job in self._jobs.values() if job.status is Status.QUEUED)
-        return min((moment for moment in queued if moment is not None), default=None)
+        return min((moment for moment in queued if moment is not None and moment > now), default=None)
 
     def taken_names(self) -> frozenset[str]:
         """Output names that are still to be written, or whose answer a retry would replace: every job's but the completed ones'.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,10 +35,30 @@ class Snapshot:
     tables: Tables
 
 
-def pack(snapshot: Snapshot) -> bytes:
-    """The bytes of a snapshot: a line of magic, sequence number and SHA-256 of all that follows it, then JSON."""
-    body = json.dumps(snapshot.tables, separators=(",", ":")).encode()
-    head = b"%s %d" % (_MAGIC, snapshot.sequence)
+class Encoder:
+    """Tables as JSON. One record changes at a time and encoding is most of a write's work, so the text of the others is kept."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], tuple[Any, str]] = {}
+
+    def encode(self, tables: Tables) -> bytes:
+        """The JSON of the tables, in ASCII."""
+        former, self._kept = self._kept, {}
+        texts = (f"{json.dumps(name)}:{{{','.join(self._texts(name, table, former))}}}" for name, table in tables.items())
+        return f"{{{','.join(texts)}}}".encode()
+
+    def _texts(self, name: str, table: dict[str, Any], former: dict[tuple[str, str], tuple[Any, str]]) -> Iterator[str]:
+        for key, record in table.items():
+            kept = former.get((name, key))
+            if kept is None or kept[0] != record:
+                kept = record, f"{json.dumps(key)}:{json.dumps(record, separators=(',', ':'))}"
+            self._kept[name, key] = kept
+            yield kept[1]
+
+
+def pack(sequence: int, body: bytes) -> bytes:
+    """The bytes of a snapshot: a line of magic, sequence number and SHA-256 of all that follows it, then its tables as JSON."""
+    head = b"%s %d" % (_MAGIC, sequence)
     return b"%s %s\n%s" % (head, hashlib.sha256(head + body).hexdigest().encode(), body)
 
 
@@ -68,6 +89,7 @@ class SnapshotStorage(Storage):
         self._folder = folder
         self._read_only = read_only
         self._is_broken = False
+        self._encoder = Encoder()
         self._current = max(good, key=lambda snapshot: snapshot.sequence, default=Snapshot(0, {}))
         self.is_new = not found
         self.damaged = tuple(self._set_beside(path) for path, snapshot in found.items() if snapshot is None)
@@ -91,7 +113,7 @@ class SnapshotStorage(Storage):
             raise LedgerError("An earlier write to the ledger failed.", file=str(self._folder), advice="Check the disk and restart traxd.")
         following = Snapshot(self._current.sequence + 1, data)
         try:
-            files.write_bytes(self._folder / _NAMES[following.sequence % 2], pack(following))
+            files.write_bytes(self._folder / _NAMES[following.sequence % 2], pack(following.sequence, self._encoder.encode(data)))
         except DiskFull:
             raise
         except StorageError:
