@@ -36,7 +36,8 @@ def lines(tmp_path: Path, level: str, environ=None, stderr=None) -> list[str]:
     clean = {name: value for name, value in os.environ.items() if name not in {"JOURNAL_STREAM", "PYTHONUTF8", "PYTHONIOENCODING"}}
     out = tmp_path / "stderr"
     with out.open("wb") as handle:
-        journal = {"JOURNAL_STREAM": f"{os.fstat(handle.fileno()).st_dev}:{os.fstat(handle.fileno()).st_ino}"} if stderr == "journal" else {}
+        there = os.fstat(handle.fileno())
+        journal = {"JOURNAL_STREAM": f"{there.st_dev}:{there.st_ino}"} if stderr == "journal" else {}
         subprocess.run([sys.executable, script, level], stderr=handle, env=clean | journal | (environ or {}), check=True)
     return out.read_text(encoding="utf-8").splitlines()
 

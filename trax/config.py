@@ -241,9 +241,7 @@ class Conflict(NamedTuple):
 
 def conflicts(settings: Settings) -> list[Conflict]:
     """Every impossible combination, and what is asked for but not built yet."""
-    found = folder_conflicts(
-        {"inbox": settings.inbox_folder, "outbox": settings.outbox_folder, "state": settings.state_folder}
-    )
+    found = folder_conflicts({"inbox": settings.inbox_folder, "outbox": settings.outbox_folder, "state": settings.state_folder})
     low, high = settings.diarize.min_speakers, settings.diarize.max_speakers
     if low > high:
         found.append(Conflict(("diarize.min_speakers", "diarize.max_speakers"), f"{low} is above diarize.max_speakers, which is {high}"))

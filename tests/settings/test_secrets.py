@@ -29,9 +29,8 @@ def test_what_nobody_asks_for_is_not_missed(tmp_path):
 def test_what_a_feature_needs_is_asked_for_by_name():
     with pytest.raises(ConfigError) as told:
         secrets.require("DEEPSEEK_API_KEY", "Enhancement with deepseek-chat", {})
-    assert told.value.problems == (
-        "Enhancement with deepseek-chat needs DEEPSEEK_API_KEY: set it in the environment, or give the service a systemd credential of that name.",
-    )
+    (problem,) = told.value.problems
+    assert problem.startswith("Enhancement with deepseek-chat needs DEEPSEEK_API_KEY: set it in the environment, or ")
 
 
 @pytest.mark.parametrize("bad", [f"{HUSH}\nHost: evil", f"{HUSH} two", f"{HUSH}é", HUSH * 400, f"{HUSH}\0"])

