@@ -1,0 +1,48 @@
+"""What every speech recognition engine does, and what they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from trax.audio.pcm import Pcm
+from trax.transcript import Recognition, Segment, Span, Word
+
+_UTTERANCE_PAUSE = 0.7  # seconds
+
+
+class Engine(Protocol):
+    """A loaded model that turns speech into words."""
+
+    def transcribe(
+        self,
+        pcm: Pcm,
+        speech: Sequence[Span],
+        *,
+        language: str,
+        vocabulary: Sequence[str],
+        threads: int,
+        on_progress: Callable[[float], None],
+        is_cancelled: Callable[[], bool],
+    ) -> Recognition:
+        """The words in `speech` (spans of the recording, in order), with the recording's times.
+
+        `language` is an ISO 639 code or "auto"; `vocabulary` are words to expect, for engines that can be told; `threads` bounds the
+        processor cores used and never changes the result; `on_progress` is given fractions of the speech, 0 to 1.
+
+        Raises:
+            Cancelled: `is_cancelled` turned true.
+            ModelError: The model cannot do what is asked.
+        """
+        ...
+
+
+def utterances(words: Iterable[Word]) -> tuple[Segment, ...]:
+    """Words (in order) as segments, a new one after every pause of 0.7 s."""
+    groups: list[list[Word]] = []
+    for word in words:
+        if groups and word.start - groups[-1][-1].end < _UTTERANCE_PAUSE:
+            groups[-1].append(word)
+        else:
+            groups.append([word])
+    return tuple(Segment(group[0].start, group[-1].end, tuple(group)) for group in groups)
