@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from trax import __version__
+from trax.cli.main import main
 from trax.config import Retries, Settings, settings_hash, snapshot
 from trax.errors import DamagedRecording, JobError
 from trax.jobs import job as machine
@@ -256,14 +257,17 @@ def test_a_damaged_ledger_is_told(trax_ctl: Ctl, ledger: Ledger, settings: Setti
         ["cancel"],
     ],
 )
-def test_a_wrong_command_line_exits_2(trax_ctl: Ctl, arguments: list[str]) -> None:
-    done = trax_ctl(*arguments)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "usage: trax-ctl" in done.stderr
+def test_a_wrong_command_line_exits_2(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    said = capsys.readouterr()
+    assert (ended.value.code, said.out) == (2, "")
+    assert "usage: trax-ctl" in said.err
 
 
 def test_the_version(trax_ctl: Ctl) -> None:
     assert trax_ctl("--version").stdout == f"trax-ctl {__version__}\n"
+    assert trax_ctl("nonsense").returncode == 2
 
 
 # -- settings, models, doctor -------------------------------------------------------------------------------------------------------

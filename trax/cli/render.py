@@ -27,8 +27,8 @@ _STYLES = {"ok": "green", "completed": "green", "warning": "yellow", "problem": 
 
 
 def label(text: object, style: str = "") -> Text:
-    """Anything as escaped text of one style; None is `-`."""
-    return Text("-" if text is None else shown(str(text)), style=style)
+    """Anything as escaped text of one style; None and no text at all are `-`."""
+    return Text("-" if text in (None, "") else shown(str(text)), style=style)
 
 
 def status_view(status: Plain, now: float, *, bars: bool) -> RenderableType:
@@ -138,7 +138,7 @@ def _failed(views: Sequence[Plain], now: float) -> RenderableType | None:
     parts: list[RenderableType] = []
     for view in views:
         head = f"{view.get('name')}  ({view.get('id')}, {_since(view, 'changed', now)} ago, attempts: {view.get('attempts') or 0})"
-        parts += [label(head), Padding(error_view(view.get("error")), (0, 0, 0, 2))]
+        parts += [label(head), Padding(_reason(view), (0, 0, 0, 2))]
     return Group(*parts)
 
 
@@ -147,7 +147,13 @@ def error_view(error: Plain | None) -> RenderableType:
     if not error:
         return Text("no reason was kept", style="dim")
     file = f"{error['file']}: " if error.get("file") else ""
-    return Group(label(f"{file}{error.get('what')}", "red"), label(error.get("advice") or ""))
+    return Group(label(f"{file}{error.get('what')}", "red"), *([label(error["advice"])] if error.get("advice") else []))
+
+
+def _reason(view: Plain) -> RenderableType:
+    error = view.get("error")
+    # the job's name stands beside it already
+    return error_view({**error, "file": None} if error and error.get("file") == view.get("name") else error)
 
 
 def refusal_view(refused: Plain) -> RenderableType:
@@ -186,7 +192,7 @@ def job_view(job: Plain, now: float, *, bars: bool) -> RenderableType:
     if job.get("duplicate_of"):
         rows.append(("same as", label(job["duplicate_of"])))
     if job.get("error"):
-        rows.append(("error", error_view(job["error"])))
+        rows.append(("error", _reason(job)))
     rows += [(f"  {key}", label(value)) for key, value in flat(job.get("settings") or {})]
     return pairs(rows)
 

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     logger.add(lambda record: terminal.note(record.rstrip()), level="WARNING", format="{message}")
     followed = asyncio.run(_follow(files, out, settings, terminal))
     if isinstance(followed, int):
-        terminal.note("Stopped; nothing of it is left behind.")
+        terminal.note("Stopped; what was not finished has left nothing behind.")
         return 128 + followed
     return _tell(followed, terminal)
 
@@ -111,11 +111,11 @@ class _Lines:
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
-        self._stages: dict[str, str] = {}
+        self._begun: set[tuple[str, str]] = set()
 
     def __call__(self, progress: Progress) -> None:
-        if self._stages.get(progress.job) != progress.stage:
-            self._stages[progress.job] = progress.stage
+        if (progress.job, progress.stage) not in self._begun:  # stages side by side report in turn
+            self._begun.add((progress.job, progress.stage))
             self._terminal.note(f"{progress.name}: {progress.stage}")
 
 
