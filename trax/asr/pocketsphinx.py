@@ -86,6 +86,7 @@ class PocketSphinx:
 
     def _decode(self, samples: NDArray[np.float32]) -> list[Any]:
         data = np.clip(np.round(samples * 32768), -32768, 32767).astype("<i2").tobytes()
+        self._decoder.reinit_feat()  # forgets the noise and the channel of the window before, which would change this one's words
         self._decoder.start_utt()
         try:
             self._decoder.process_raw(data, no_search=False, full_utt=True)
