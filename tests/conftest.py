@@ -7,6 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# how long one example takes says more about the machine's load than about the code
+settings.register_profile("trax", parent=settings.default, deadline=None)
+settings.load_profile("trax")
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -37,11 +37,19 @@ def _no_repeats(entries: tuple[str, ...]) -> tuple[str, ...]:
     return entries
 
 
+def _has_a_home(path: str) -> str:
+    try:
+        Path(path).expanduser()
+    except RuntimeError:
+        raise ValueError(f"begins with {path.partition('/')[0]}, but there is no such home folder") from None
+    return path
+
+
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
 Name = Annotated[str, _matching(r"\S(.*\S)?", "must not be empty")]
-Folder = Annotated[str, _matching(r"[^\0]*[^\0\s][^\0]*", "must be the path of a folder")]
+Folder = Annotated[str, _matching(r"[^\0]*[^\0\s][^\0]*", "must be the path of a folder"), AfterValidator(_has_a_home)]
 
 #: The extensions Trax can take at all; `intake.formats` chooses among them.
 KNOWN_FORMATS = (".mp3", ".mp4", ".wav", ".m4a", ".webm", ".flac", ".ogg", ".opus", ".mkv", ".mov", ".aac")

@@ -207,6 +207,7 @@ log:
             ("root: {}\n", "trax.yaml:1: root: needs text, not a list or a group"),
             ("root: ''\n", "trax.yaml:1: root: must be the path of a folder"),
             ("root: !!python/name:os.system x\n", "trax.yaml:1: root: has the tag tag:yaml.org,2002:python/name:os.system, which "),
+            ("root: ~nobody-here/trax\n", "trax.yaml:1: root: begins with ~nobody-here, but there is no such home folder"),
             ("root: !env x\n", "trax.yaml:1: root: has the tag !env, which Trax does not read"),
             ("? [a]\n: b\n", "trax.yaml:1: ?: is not a setting"),
             ("stages: {transcribe: false}\n", "trax.yaml:1: stages.transcribe: cannot be turned off"),
