@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trax.asr.edges import trimmed
 from trax.asr.sound import quietest_in, samples_of
 from trax.asr.tokens import Token, words_of
 from trax.asr.windows import Window, pack
@@ -76,7 +77,7 @@ class Whisper:
                 self._run(params, samples, stopped)
             if stopped.seen:
                 raise Cancelled("The transcription was given up.")
-            segments.extend(self._segments(window, language))
+            segments.extend(self._segments(window, samples, language))
             heard += window.duration
             on_progress(heard / total)
         return Recognition(language, tuple(segments))
@@ -117,9 +118,9 @@ class Whisper:
             params.initial_prompt = ", ".join(vocabulary) + "."
         return params
 
-    def _segments(self, window: Window, language: str) -> Iterator[Segment]:
+    def _segments(self, window: Window, samples: NDArray[np.float32], language: str) -> Iterator[Segment]:
         for index in range(self._cpp.whisper_full_n_segments(self._context)):
-            words = [_located(word, window) for word in words_of(self._tokens(index), language)]
+            words = [_located(trimmed(word, samples), window) for word in words_of(self._tokens(index), language)]
             if words:
                 yield Segment(words[0].start, max(word.end for word in words), tuple(words))
 
