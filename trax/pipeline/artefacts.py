@@ -1,4 +1,7 @@
-"""The artefacts of a job on disk: each file with a stamp beside it, written only once the file is durable."""
+"""The artefacts of a job on disk: each file with a stamp beside it, written only once the file is durable.
+
+The stamp also holds what the file can be told by, so that one that was damaged, exchanged or half made is made again.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from trax import files
+from trax.errors import WorkerCrashed
 from trax.pipeline.stages import LARGE, Stage
 
 
@@ -27,22 +31,41 @@ def _stamp_path(folder: Path, stage: Stage) -> Path:
 
 
 def read(folder: Path, stage: Stage) -> Made | None:
-    """What lies in the folder for this stage; None when nothing does, or what does cannot be trusted."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+    """What lies in the folder for this stage; None when nothing does, or what does cannot be trusted.
+
+    An artefact that is too large to keep may be gone, see `is_kept`; any other is only there with its file.
+    """
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
         plain = json.loads(_stamp_path(folder, stage).read_bytes())
-        return Made(str(plain["stamp"]), dict(plain["result"]), float(plain["seconds"]))
+        made = Made(str(plain["stamp"]), dict(plain["result"]), float(plain["seconds"]))
+        is_dropped = stage.makes in LARGE and not is_kept(folder, stage)
+        return made if is_dropped or plain["file"] == _fingerprint(folder, stage) else None
     return None
 
 
 def record(folder: Path, stage: Stage, made: Made) -> None:
-    """Stamp an artefact whose file is durable already."""
-    plain = {"stamp": made.stamp, "result": dict(made.result), "seconds": round(made.seconds, 3)}
+    """Stamp an artefact whose file is durable already. Raises WorkerCrashed when there is no such file."""
+    try:
+        fingerprint = _fingerprint(folder, stage)
+    except OSError as error:
+        raise WorkerCrashed(f"The stage {stage.name} ended without its result ({error.strerror}).") from error
+    plain = {"stamp": made.stamp, "result": dict(made.result), "seconds": round(made.seconds, 3), "file": fingerprint}
     files.write_bytes(_stamp_path(folder, stage), json.dumps(plain, separators=(",", ":")).encode())
+
+
+def _fingerprint(folder: Path, stage: Stage) -> str:
+    """What the artefact's file is told by: its hash, or its size where hashing would take long. Raises OSError when it is not there."""
+    if stage.file is None:
+        return ""
+    path = folder / stage.file
+    return f"{path.stat().st_size} bytes" if stage.makes in LARGE else files.sha256_of(path)
 
 
 def forget(folder: Path, stage: Stage) -> None:
     """Take the stamp away, so that the stage runs again."""
-    files.remove(_stamp_path(folder, stage))
+    path = _stamp_path(folder, stage)
+    if path.exists():
+        files.remove(path)
 
 
 def is_kept(folder: Path, stage: Stage) -> bool:
@@ -58,12 +81,10 @@ def drop_large(folder: Path, stages: tuple[Stage, ...]) -> None:
 
 
 def copy_small(source: Path, target: Path, stages: tuple[Stage, ...]) -> None:
-    """Copy the artefacts of an earlier job over the same recording, each file before its stamp."""
+    """Copy the artefacts of an earlier job over the same recording, each file before its stamp; of large ones only that they were made."""
     for stage in stages:
         if read(source, stage) is None:
             continue
-        if stage.file is not None and (source / stage.file).is_file():
+        if stage.file is not None and stage.makes not in LARGE:
             files.copy(source / stage.file, target / stage.file)
-        elif stage.makes not in LARGE and stage.file is not None:
-            continue
         files.copy(_stamp_path(source, stage), _stamp_path(target, stage))

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trax import errors, files
-from trax.errors import RecordingTooLarge, TraxError, WorkerCrashed
+from trax import files
+from trax.errors import RecordingTooLarge, StorageError, WorkerCrashed, WorkerHung
 from trax.pipeline.process import ChildProcess
 
-_BYTES_PER_SECOND = 2 * 16_000
+_SAMPLE_BYTES = 2
+_SAMPLE_RATE = 16_000
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeLimits:
-    """What one decode may take: bytes of address space, seconds of CPU, seconds of wall time, seconds of sound."""
+    """What one decode may take: bytes of address space, seconds of CPU, of wall time, without a sign of progress, and of sound."""
 
     memory: int = 2 << 30
     cpu_seconds: int = 3600
     wall_seconds: float = 7200.0
+    silence_seconds: float = 600.0
     sound_seconds: float = 12 * 3600.0
 
 
@@ -30,64 +33,79 @@ async def decode(
 ) -> dict[str, Any]:
     """Decode `source` to 16 kHz mono PCM at `target`, durably; returns container, codec, sample_rate, channels and duration.
 
-    Raises the RecordingError the child found, WorkerCrashed when it fell over the file, WorkerHung when it took too long.
+    Raises the RecordingError the child found, WorkerCrashed when it fell over the file, WorkerHung when it took too long,
+    StorageError when the recording or the PCM cannot be opened.
     """
-    result: dict[str, Any] | None = None
     temporary = target.with_name(f".{target.name}.tmp")
-    source_fd = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    source_fd = _open(source, os.O_RDONLY | os.O_NONBLOCK)
     try:
-        target_fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, files.FILE_MODE)
+        temporary.unlink(missing_ok=True)  # a new file: a child that outlived its daemon may still write to the former one
+        target_fd = _open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         try:
-            child = await ChildProcess.start(
-                "trax.worker.decode",
-                f"--output-fd={target_fd}",
-                f"--extension={extension}",
-                f"--memory-bytes={limits.memory}",
-                f"--cpu-seconds={limits.cpu_seconds}",
-                f"--output-bytes={int(limits.sound_seconds * _BYTES_PER_SECOND)}",
-                what="decoder",
-                stdin=source_fd,
-                pass_fds=(target_fd,),
-                threads=1,
-            )
-            try:
-                while (message := await child.receive(limits.wall_seconds)) is not None:
-                    match message.get("event"):
-                        case "progress":
-                            on_progress(float(message["fraction"]))
-                        case "done":
-                            result = _media(message["result"], limits)
-                        case "error":
-                            raise errors.from_dict(message["error"])
-                if result is None:
-                    raise await child.crashed()
-            finally:
-                await child.kill()
+            result = await _decode(source_fd, target_fd, extension, limits, on_progress)
         finally:
             os.close(target_fd)
-        files.sync_file(temporary)
+        await asyncio.to_thread(files.sync_file, temporary)  # hours of sound take seconds to sync
         files.rename(temporary, target)
-    except (KeyError, TypeError, ValueError) as error:
-        raise WorkerCrashed(f"The decoder's answer makes no sense ({error}).") from error
     finally:
         os.close(source_fd)
         temporary.unlink(missing_ok=True)
     return result
 
 
-def _media(plain: dict[str, Any], limits: DecodeLimits) -> dict[str, Any]:
-    media: dict[str, Any] = {
-        "container": str(plain["container"])[:40],
-        "codec": str(plain["codec"])[:40],
-        "sample_rate": int(plain["sample_rate"]),
-        "channels": int(plain["channels"]),
-        "duration": float(plain["duration"]),
-        "damaged_frames": int(plain.get("damaged_frames", 0)),
+def _open(path: Path, flags: int) -> int:
+    try:
+        return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, files.FILE_MODE)
+    except OSError as error:
+        raise StorageError(f"Could not open the file: {error.strerror}.", file=str(path)) from error
+
+
+async def _decode(
+    source_fd: int, target_fd: int, extension: str, limits: DecodeLimits, on_progress: Callable[[float], None]
+) -> dict[str, Any]:
+    child = await ChildProcess.start(
+        "trax.worker.decode",
+        f"--output-fd={target_fd}",
+        f"--extension={extension}",
+        f"--memory-bytes={limits.memory}",
+        f"--cpu-seconds={limits.cpu_seconds}",
+        f"--output-bytes={int(limits.sound_seconds * _SAMPLE_RATE) * _SAMPLE_BYTES}",
+        what="decoder",
+        stdin=source_fd,
+        pass_fds=(target_fd,),
+        threads=1,
+    )
+    try:
+        async with asyncio.timeout(limits.wall_seconds):
+            told = await child.answer(limits.silence_seconds, on_progress)
+    except TimeoutError:
+        raise WorkerHung(f"The decoder took more than the {limits.wall_seconds:g} s that are allowed.") from None
+    finally:
+        await child.kill()
+    return _media(told, samples=os.fstat(target_fd).st_size // _SAMPLE_BYTES, limits=limits)
+
+
+def _media(told: dict[str, Any], *, samples: int, limits: DecodeLimits) -> dict[str, Any]:
+    """What the child says of the recording, as far as it is plausible; how much it wrote is measured."""
+    match told:
+        case {
+            "container": str(container),
+            "codec": str(codec),
+            "sample_rate": int(sample_rate),
+            "channels": int(channels),
+            "duration": int() | float() as duration,
+            "damaged_frames": int(damaged_frames),
+        } if samples - 1 < duration * _SAMPLE_RATE < samples + 1:
+            pass
+        case _:
+            raise WorkerCrashed("The decoder's answer makes no sense.")
+    if duration > limits.sound_seconds:
+        raise RecordingTooLarge(f"The recording is longer than {limits.sound_seconds / 3600:g} hours.")
+    return {
+        "container": container[:40],
+        "codec": codec[:40],
+        "sample_rate": sample_rate,
+        "channels": channels,
+        "duration": float(duration),
+        "damaged_frames": damaged_frames,
     }
-    if media["duration"] > limits.sound_seconds:
-        raise _too_long(limits)
-    return media
-
-
-def _too_long(limits: DecodeLimits) -> TraxError:
-    return RecordingTooLarge(f"The recording is longer than {limits.sound_seconds / 3600:g} hours.")

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -101,45 +101,46 @@ class _Worker:
             }
         )
         try:
-            return await self._answer(child, task_id, on_progress)
-        except asyncio.CancelledError:
-            child.send({"cancel": task_id})
-            try:
-                async with asyncio.timeout(_CANCEL_GRACE):
-                    await self._answer(child, task_id, lambda _fraction: None)
-            except TimeoutError:
-                await child.kill()
-            except errors.TraxError:
-                pass  # it has given the task up, as it was asked
+            return await child.answer(self._hang_seconds, on_progress, task_id)
+        except errors.TraxError:
+            raise  # its own answer: it is free, or gone
+        except BaseException:
+            await self._take_back(child, task_id)
             raise
 
-    async def _answer(self, child: ChildProcess, task_id: int, on_progress: OnProgress) -> dict[str, Any]:
-        while (message := await child.receive(self._hang_seconds)) is not None:
-            if message.get("id") != task_id:
-                continue
-            match message.get("event"):
-                case "progress":
-                    on_progress(float(message["fraction"]))
-                case "done":
-                    return dict(message["result"])
-                case "error":
-                    raise errors.from_dict(message["error"])
-        raise await child.crashed()
+    async def _take_back(self, child: ChildProcess, task_id: int) -> None:
+        """Nobody waits for the answer any more: leave no worker behind that is still at it."""
+        child.send({"cancel": task_id})
+        try:
+            async with asyncio.timeout(_CANCEL_GRACE):
+                await child.answer(self._hang_seconds, lambda _fraction: None, task_id)
+        except errors.TraxError:
+            pass  # it has given the task up, as it was asked
+        except TimeoutError:
+            await child.kill()
+        except BaseException:
+            await child.kill()
+            raise
 
     async def _start(self) -> ChildProcess:
-        self._child = child = await ChildProcess.start(
-            "trax.worker.lane", what=f"{self.name} worker", threads=self.threads
-        )
-        while (message := await child.receive(_START_SECONDS)) is not None:
-            if message.get("event") == "ready":
-                logger.debug("{} worker started as process {}", self.name, child.pid)
-                return child
-        raise await child.crashed()
+        child = await ChildProcess.start("trax.worker.lane", what=f"{self.name} worker", threads=self.threads)
+        self._child = child
+        try:
+            message = await child.receive(_START_SECONDS)
+        except BaseException:
+            await child.kill()
+            raise
+        if message is None:
+            raise await child.crashed()
+        if message.get("event") != "ready":
+            raise await child.nonsense()
+        logger.debug("{} worker started as process {}", self.name, child.pid)
+        return child
 
     async def close(self) -> None:
-        if self._child is not None:
-            await self._child.close()
-            self._child = None
+        child, self._child = self._child, None  # at once: a task that comes while the process ends must get a new one
+        if child is not None:
+            await child.close()
 
     def view(self) -> WorkerView | None:
         if (child := self.child) is None:
@@ -184,7 +185,7 @@ class LocalLanes:
 
     def __init__(self, *, max_workers: int, parallel: bool, hang_seconds: float, idle_seconds: float, limits: DecodeLimits) -> None:
         cores = len(os.sched_getaffinity(0))
-        self._limits = limits
+        self._limits = replace(limits, silence_seconds=hang_seconds)
         self._idle_seconds = idle_seconds
         self._decoding = asyncio.Semaphore(1)
         if max_workers == 1 or not parallel:

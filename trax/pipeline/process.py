@@ -8,15 +8,18 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import psutil
 
+from trax import errors
 from trax.errors import WorkerCrashed, WorkerHung
 
 #: The longest line a child may send, in bytes.
 _LINE_LIMIT = 1 << 20
+#: How long a child that closed its output may take to end, seconds.
+_END_SECONDS = 2.0
 #: What a child gets to see of the environment: how to find its libraries and its words, and nothing secret.
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "VIRTUAL_ENV", "PYTHONPATH", "JOURNAL_STREAM", "TMPDIR", "TRAX_LOG_LEVEL")
 
@@ -24,8 +27,9 @@ _PASSED_ON = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "VIRTUAL_ENV", "PYTHON
 class ChildProcess:
     """A Python module of ours running as a child, with JSON lines on its stdout."""
 
-    def __init__(self, process: asyncio.subprocess.Process, what: str) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, transport: asyncio.SubprocessTransport, what: str) -> None:
         self._process = process
+        self._transport = transport
         self._what = what
 
     @classmethod
@@ -38,24 +42,34 @@ class ChildProcess:
         pass_fds: Sequence[int] = (),
         threads: int | None = None,
     ) -> ChildProcess:
-        """Start `python -m module`. It has its own session, so that a Ctrl-C meant for us does not reach it."""
+        """Start `python -m module`. It has its own session, so that a Ctrl-C meant for us does not reach it.
+
+        Raises WorkerCrashed when the system has no room for another process.
+        """
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         environment["PYTHONUNBUFFERED"] = "1"
         if threads is not None:
             environment["OMP_NUM_THREADS"] = environment["OPENBLAS_NUM_THREADS"] = str(threads)
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            module,
-            *arguments,
-            stdin=stdin,
-            stdout=asyncio.subprocess.PIPE,
-            pass_fds=pass_fds,
-            env=environment,
-            start_new_session=True,
-            limit=_LINE_LIMIT,
-        )
-        return cls(process, what)
+        loop = asyncio.get_running_loop()
+        try:
+            # What asyncio.create_subprocess_exec does; but that keeps the transport, which alone can close the pipes, to itself.
+            transport, protocol = await loop.subprocess_exec(
+                lambda: asyncio.subprocess.SubprocessStreamProtocol(limit=_LINE_LIMIT, loop=loop),
+                sys.executable,
+                "-P",  # never import from the working directory: anything may lie there
+                "-m",
+                module,
+                *arguments,
+                stdin=stdin,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=None,
+                pass_fds=pass_fds,
+                env=environment,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise WorkerCrashed(f"The {what} could not be started: {error.strerror}.") from error
+        return cls(asyncio.subprocess.Process(transport, protocol, loop), transport, what)
 
     @property
     def pid(self) -> int:
@@ -82,36 +96,69 @@ class ChildProcess:
             message: object = json.loads(line) if line else None
         except TimeoutError:
             await self.kill()
-            raise WorkerHung(f"The {self._what} made no progress for {silence:.0f} s and was ended.") from None
-        except ValueError:  # no JSON, or no end of line within the limit
+            raise WorkerHung(f"The {self._what} made no progress for {silence:g} s and was ended.") from None
+        except (ValueError, RecursionError):  # no JSON, or no end of line within the limit
             message = ()
         if message is None or isinstance(message, dict):
             return message
+        raise await self.nonsense()
+
+    async def answer(self, silence: float, on_progress: Callable[[float], None], task: int | None = None) -> dict[str, Any]:
+        """Follow the child's work on a task (None: it only has one) to the result.
+
+        Raises the error the child tells of; WorkerHung or WorkerCrashed, the child being ended then.
+        """
+        while (message := await self.receive(silence)) is not None:
+            if message.get("id") != task:
+                raise await self.nonsense()
+            match message:
+                case {"event": "progress", "fraction": int() | float() as fraction}:
+                    on_progress(min(1.0, max(0.0, fraction)))
+                case {"event": "done", "result": dict(result)}:
+                    return result
+                case {"event": "error", "error": dict(error)}:
+                    raise errors.from_dict(error)
+                case _:
+                    raise await self.nonsense()
+        raise await self.crashed()
+
+    async def nonsense(self) -> WorkerCrashed:
+        """End a child that says what it should not; returns the error to raise."""
         await self.kill()
-        raise WorkerCrashed(f"The {self._what} sent something that is not a message.")
+        return WorkerCrashed(f"The {self._what} sent something that is not a message.")
 
     async def crashed(self) -> WorkerCrashed:
-        """Wait for the end and say how it came."""
-        code = await self._process.wait()
-        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
-        hint = " It may have run out of memory." if code in (-signal.SIGKILL, -signal.SIGABRT) else ""
+        """Wait for the end of a child that closed its output, and say how it came."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_END_SECONDS):
+                await self._ended()
+        closed_only = self.is_alive
+        await self.kill()
+        code = self._process.returncode or 0
+        how = "closed its output" if closed_only else f"was ended by {_name_of(-code)}" if code < 0 else f"ended with status {code}"
+        hint = " It may have run out of memory." if not closed_only and code in (-signal.SIGKILL, -signal.SIGABRT) else ""
         return WorkerCrashed(f"The {self._what} {how} in the middle of its work.{hint}")
 
     async def kill(self) -> None:
-        """End it at once and reap it."""
+        """End it at once, if it has not ended yet, and reap it."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
-        await self._process.wait()
+        await self._ended()
+        self._transport.close()  # asyncio itself waits for the pipe's end, behind all that the child said, or while another holds it
 
     async def close(self, grace: float = 2.0) -> None:
         """End its input, which asks it to go, and kill it when it does not."""
         if self._process.stdin is not None:
             self._process.stdin.close()
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace):
-                await self._process.wait()
-        except TimeoutError:
-            await self.kill()
+                await self._ended()
+        await self.kill()
+
+    async def _ended(self) -> None:
+        """Wait for the end of the process. `Process.wait` would also wait for the end of its pipes, which another may hold open."""
+        while self._process.returncode is None:  # noqa: ASYNC110 - asyncio tells of it in no other way
+            await asyncio.sleep(0.005)
 
     def usage(self) -> tuple[float, int]:
         """CPU seconds used so far and bytes of memory resident now; zeros once it is gone."""
@@ -122,3 +169,11 @@ class ChildProcess:
                 return times.user + times.system, process.memory_info().rss
         except psutil.Error:
             return 0.0, 0
+
+
+def _name_of(number: int) -> str:
+    """The name of a signal, as far as it has one."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,8 +1,9 @@
 """Putting a job's outputs into the outbox: all or, until the JSON is there, nothing that claims to be complete.
 
-The files are written and synced under `outbox/.trax/<job>/`, then renamed into place, the JSON last: a JSON in the outbox means
+The files are written and synced in a side folder of the outbox, then renamed into place, the JSON last: a JSON in the outbox means
 that everything it names is there. What a job may replace is known by hash from its manifest, which is durable before the first
-rename: so a retry replaces its own outputs, and neither another recording's nor a person's corrections are ever overwritten.
+rename: so a retry replaces its own outputs, and neither another recording's nor a person's corrections are ever overwritten. Two
+recordings may well have the same subtitles to the byte: the files of a name belong to whoever's JSON lies there.
 """
 
 from __future__ import annotations
@@ -16,9 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from trax import files
-from trax.intake.claim import OUTPUT_SUFFIXES
+from trax.intake.claim import OUTPUT_SUFFIXES, SIDE_FOLDER
 
-STAGING = ".trax"
 MANIFEST_FILE = "published.json"
 
 
@@ -76,6 +76,21 @@ def _is(path: Path, hashes: frozenset[str] | set[str]) -> bool:
     return bool(hashes) and path.is_file() and not path.is_symlink() and files.sha256_of(path) in hashes
 
 
+def _still_own(outbox: Path, published: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+    """What of all that the job ever published is its own now: not what lies beside the JSON of another, even when it says the same."""
+
+    def is_others(relative: str) -> bool:
+        answers = (_stem(relative) + suffix for suffix in (".json", ".error.json"))
+        return any(os.path.lexists(outbox / each) and not _is(outbox / each, published.get(each, frozenset())) for each in answers)
+
+    return {relative: hashes for relative, hashes in published.items() if not is_others(relative)}
+
+
+def _stem(relative: str) -> str:
+    """The name an output goes by."""
+    return min((relative.removesuffix(suffix) for suffix in OUTPUT_SUFFIXES), key=len)
+
+
 def _is_taken(outbox: Path, name: str, own: Mapping[str, frozenset[str]]) -> bool:
     """Whether any output under this name is there that the job may not replace."""
     relatives = (f"{name}{suffix}" for suffix in OUTPUT_SUFFIXES)
@@ -95,24 +110,35 @@ def publish(
     `choose_name` gets a function that tells whether a name is taken in the outbox and returns the one to use. Durable on
     return; when killed in between, calling it again ends in the same state. Raises StorageError.
     """
-    own = read_manifest(folder).all_hashes
+    own = _still_own(outbox, read_manifest(folder).all_hashes)
     name = choose_name(lambda wanted: _is_taken(outbox, wanted, own))
-    hashes = {f"{name}{ending}": hashlib.sha256(data).hexdigest() for ending, data in outputs.items()}
+    targets = {f"{name}{ending}": ending for ending in outputs}
+    replaced = {relative for relative in targets if os.path.lexists(outbox / relative)}
+    hashes = {relative: hashlib.sha256(outputs[ending]).hexdigest() for relative, ending in targets.items()}
     _write_manifest(folder, Manifest(run, name, hashes, own))
 
-    staging = outbox / STAGING / job
+    staging = outbox / SIDE_FOLDER / job
     files.make_folder(staging)
     for ending, data in outputs.items():
         files.write_bytes(staging / f"output{ending}", data)
-    target = outbox / name
-    files.make_folder(target.parent, files.SHARED_FOLDER_MODE)
-    for ending in outputs:
-        files.rename(staging / f"output{ending}", target.with_name(target.name + ending))
+    # The former JSON goes before anything it names changes, and all that goes does before the JSON comes, which says that all is done.
+    last = [*targets][-1]
+    for relative, former in own.items():
+        if (relative not in targets or relative == last) and _is(outbox / relative, former):
+            files.remove(outbox / relative)
+            replaced.discard(relative)
+    files.make_folder((outbox / name).parent)
+    placed: list[Path] = []
+    for relative, ending in targets.items():
+        try:
+            (files.rename if relative in replaced else files.rename_new)(staging / f"output{ending}", outbox / relative)
+        except FileExistsError:  # somebody took the name in the meantime
+            for path in placed:
+                files.remove(path)
+            return publish(outbox, folder, job, run, outputs, choose_name)
+        placed.append(outbox / relative)
     files.remove_tree(staging)
 
-    for relative, former in own.items():
-        if relative not in hashes and _is(outbox / relative, former):
-            files.remove(outbox / relative)
     manifest = Manifest(run, name, hashes)
     _write_manifest(folder, manifest)
     return manifest

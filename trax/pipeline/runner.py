@@ -12,11 +12,11 @@ from typing import Any
 
 from loguru import logger
 
-from trax.errors import TraxError, WorkerCrashed
+from trax.errors import ModelError, TraxError, WorkerCrashed
 from trax.pipeline import artefacts
 from trax.pipeline.artefacts import Made
 from trax.pipeline.lanes import Lanes, StageTask
-from trax.pipeline.stages import LARGE, PLAN, Lane, Stage, overall_progress, stages_for, stamp, still_to_run
+from trax.pipeline.stages import DECODE, PLAN, Stage, overall_progress, stages_for, stamp, still_to_run
 from trax.transcript import Diarization, Recognition, diarization_from_plain, recognition_from_plain
 
 
@@ -69,14 +69,16 @@ class _Run:
     async def complete(self) -> None:
         """Run what must run. Raises the first TraxError of a stage; the stages beside it are cancelled."""
         await self._run((PLAN,))  # which models there are decides which of the other artefacts are valid
-        await self._run(self.stages)
+        try:
+            await self._run(self.stages)
+        except ModelError:
+            artefacts.forget(self._work.folder, PLAN)  # once the models are mended, they may be others
+            raise
 
     async def _run(self, stages: tuple[Stage, ...]) -> None:
         for stage in stages:
-            expected = self._expected(stage)
             made = artefacts.read(self._work.folder, stage)
-            is_usable = stage.makes in LARGE or artefacts.is_kept(self._work.folder, stage)
-            if made is not None and made.stamp == expected and is_usable:
+            if made is not None and made.stamp == self._expected(stage):
                 self.made[stage.makes] = made
         kept = {stage.makes for stage in stages if artefacts.is_kept(self._work.folder, stage)}
         to_run = still_to_run(stages, valid=set(self.made), kept=kept, wanted=[stage.makes for stage in stages])
@@ -88,6 +90,9 @@ class _Run:
                     waits_for = [running[artefact] for artefact in stage.needs if artefact in running]
                     running[stage.makes] = group.create_task(self._run_one(stage, waits_for))
         except* TraxError as several:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError from None  # a stage that fails in the same moment must not hide it
             raise _first(several) from None
 
     def _expected(self, stage: Stage) -> str:
@@ -118,16 +123,24 @@ class _Run:
             models={role: plan[role] for role in stage.models},
             models_folder=str(work.models_folder),
         )
+        artefacts.forget(work.folder, stage)  # a stamp of before must not come to lie beside a file of now
         started = time.monotonic()
         result = await self._lanes.run(task, lambda fraction: self._tell(stage, fraction))
+        if stage == PLAN:
+            self._check_plan(result)
         made = Made(self._expected(stage), result, time.monotonic() - started)
         artefacts.record(work.folder, stage, made)
         self.made[stage.makes] = made
         self._tell(stage, 1.0)
         logger.debug("stage {} done in {:.2f} s", stage.name, made.seconds)
 
+    def _check_plan(self, plan: Mapping[str, Any]) -> None:
+        for role in {role for stage in self.stages for role in stage.models}:
+            if not isinstance(plan.get(role), dict):
+                raise WorkerCrashed(f"The plan has no model for {role}.")
+
     def _tell(self, stage: Stage, fraction: float) -> None:
-        self._fractions[stage.name] = fraction
+        self._fractions[stage.name] = max(fraction, self._fractions[stage.name])
         media = self.made.get("pcm")
         seconds = media.result.get("duration") if media else None
         self._on_progress(Progress(stage.name, overall_progress(self.stages, self._fractions), seconds))
@@ -160,9 +173,9 @@ async def run_stages(work: Work, lanes: Lanes, on_progress: Callable[[Progress],
             speech=float(run.made["vad"].result["speech_seconds"]),
             seconds={stage.name: run.made[stage.makes].seconds for stage in run.stages},
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         for stage in run.stages:
-            if stage.lane is not Lane.DECODE:
+            if stage not in (PLAN, DECODE):
                 artefacts.forget(work.folder, stage)
         raise WorkerCrashed(f"An artefact cannot be read ({error}); it is made again.") from error
 

@@ -27,7 +27,8 @@ class Lane(StrEnum):
 class Stage:
     """One step. `makes` names the artefact and `file` where it lies (None: the stage's small result is all it makes).
 
-    `needs` are artefacts; `settings` are dotted keys of the job's snapshot and `models` roles of its plan that change the outcome;
+    `needs` are artefacts (the plan, which comes before all others, is not among them: a stage depends on the models it uses, not on
+    why they were chosen); `settings` are dotted keys of the job's snapshot and `models` roles of its plan that change the outcome;
     `version` goes up whenever the algorithm's outcome changes; `weight` is the stage's share of a job's time, for progress.
     """
 
@@ -51,7 +52,7 @@ PLAN = Stage(
     weight=0.5,
 )
 DECODE = Stage("decode", Lane.DECODE, makes="pcm", file="pcm.raw", weight=3)
-VAD = Stage("vad", Lane.DIARIZE, makes="vad", file="vad.json", needs=("pcm", "plan"), models=("vad",), weight=5)
+VAD = Stage("vad", Lane.DIARIZE, makes="vad", file="vad.json", needs=("pcm",), models=("vad",), weight=5)
 TRANSCRIBE = Stage(
     "transcribe",
     Lane.TRANSCRIBE,
@@ -113,11 +114,16 @@ def stamp(
         "version": stage.version,
         "recording": recording,
         "settings": {key: setting(settings, key) for key in stage.settings},
-        "models": {role: plan[role] for role in stage.models},
+        "models": {role: _identity(plan[role]) for role in stage.models},
         "inputs": {artefact: inputs[artefact] for artefact in stage.needs},
     }
     canonical = json.dumps(decides, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+
+
+def _identity(model: Mapping[str, Any]) -> dict[str, Any]:
+    """A model without its place: moved, it is the same."""
+    return {key: value for key, value in model.items() if key != "path"}
 
 
 def still_to_run(stages: Sequence[Stage], valid: Collection[str], kept: Collection[str], wanted: Collection[str]) -> tuple[Stage, ...]:

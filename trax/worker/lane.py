@@ -43,13 +43,15 @@ class _Inbound:
         return task_id in self._cancelled
 
     def _read(self) -> None:
-        for line in sys.stdin.buffer:
-            message = json.loads(line)
-            if "cancel" in message:
-                self._cancelled.add(message["cancel"])
-            else:
-                self.tasks.put(message)
-        os._exit(0)  # at once, whatever native code is running: artefacts are only ever renamed into place whole
+        try:
+            for line in sys.stdin.buffer:
+                message = json.loads(line)
+                if "cancel" in message:
+                    self._cancelled.add(message["cancel"])
+                else:
+                    self.tasks.put(message)
+        finally:  # also when the last line came half: its writer was killed
+            os._exit(0)  # at once, whatever native code is running: artefacts are only ever renamed into place whole
 
 
 class _Progress:
@@ -87,9 +89,9 @@ def _perform(worker: Worker, message: Mapping[str, Any], inbound: _Inbound, chan
 
 def main() -> None:
     """Serve tasks until the supervisor closes the pipe."""
+    die_with_parent()
     channel = take_stdout()
     log.configure(os.environ.get("TRAX_LOG_LEVEL", "INFO"))
-    die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the supervisor, which then ends us
     inbound = _Inbound()
     worker = Worker()

@@ -46,6 +46,7 @@ def take_stdout() -> Channel:
 def die_with_parent() -> None:
     """Have the kernel end this process when the supervisor dies, however it dies: two must never work in one folder.
 
+    To the kernel the parent is the thread that started us: the supervisor's main thread, which lives as long as it does.
     Linux only (prctl PR_SET_PDEATHSIG); elsewhere the end of stdin is what ends a worker.
     """
     parent = os.getppid()

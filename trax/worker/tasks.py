@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from trax import files
 from trax.audio.pcm import Pcm
 from trax.config import JobSettings, job_settings
+from trax.errors import Cancelled
 from trax.models.model import Model
 from trax.transcript import Span, diarization_to_plain, recognition_to_plain, spans_from_plain, spans_to_plain
 
@@ -86,11 +87,16 @@ class Worker:
             "embedding": plan.embedding.to_plain() if plan.embedding else None,
         }
 
-    def _vad(self, task: Task, on_progress: OnProgress, _cancelled: IsCancelled) -> dict[str, Any]:
+    def _vad(self, task: Task, on_progress: OnProgress, is_cancelled: IsCancelled) -> dict[str, Any]:
         from trax.audio.vad import find_speech
 
+        def follow(fraction: float) -> None:
+            if is_cancelled():
+                raise Cancelled("The task was given up.")
+            on_progress(fraction)
+
         with Pcm(task.input("pcm")) as pcm:
-            speech = find_speech(pcm, on_progress)
+            speech = find_speech(pcm, follow)
             task.write_json({"speech": spans_to_plain(speech), "duration": pcm.duration})
         return {"speech_seconds": round(sum(span.duration for span in speech), 3)}
 
