@@ -87,7 +87,7 @@ def test_every_stage_comes_after_what_it_needs():
 
 
 def test_without_diarization_nothing_of_it_runs_and_nothing_else_is_missing():
-    stages = stages_for(with_setting("stages.diarize", False))
+    stages = stages_for(with_setting("stages.diarize", value=False))
     assert [stage.name for stage in stages] == ["plan", "decode", "vad", "transcribe"]
     assert stages_for(SNAPSHOT) == STAGES
 
