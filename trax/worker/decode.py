@@ -11,18 +11,17 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import resource
 import signal
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from trax.errors import DamagedRecording, TraxError, WorkerCrashed
+from trax.worker.protocol import Channel, die_with_parent, take_stdout
 
 if TYPE_CHECKING:
     from trax.audio.decode import Limits, MediaInfo
@@ -39,34 +38,29 @@ def main() -> int:
     for limit in ("--memory-bytes", "--cpu-seconds", "--output-bytes"):
         parser.add_argument(limit, type=int, required=True)
     asked = parser.parse_args()
-
-    lines = os.dup(1)
-    os.dup2(2, 1)  # whatever a library prints must not mix with the JSON lines
-
-    def tell(event: dict[str, Any]) -> None:
-        os.write(lines, json.dumps(event).encode() + b"\n")
-
+    die_with_parent()
+    channel = take_stdout()
     try:
         limit_process(asked.memory_bytes, asked.cpu_seconds, asked.output_bytes)
         from trax.audio.decode import Limits
 
         limits = Limits(asked.memory_bytes, asked.cpu_seconds, asked.output_bytes)
-        result = _decode(asked.output_fd, asked.extension, limits, tell)
+        result = _decode(asked.output_fd, asked.extension, limits, channel)
     except TraxError as error:
-        tell({"event": "error", "error": error.as_dict()})
+        channel.send(event="error", error=error.as_dict())
     except MemoryError:
         allowed = asked.memory_bytes // (1 << 20)
         damaged = DamagedRecording(f"Decoding needs more than the {allowed} MiB of memory that are allowed.")
-        tell({"event": "error", "error": damaged.as_dict()})
+        channel.send(event="error", error=damaged.as_dict())
     except Exception as error:  # noqa: BLE001 - the wall between two processes: the other side gets words, never a traceback
-        tell({"event": "error", "error": WorkerCrashed(f"The decoder failed: {type(error).__name__}: {error}").as_dict()})
+        channel.send(event="error", error=WorkerCrashed(f"The decoder failed: {type(error).__name__}: {error}").as_dict())
     else:
-        tell({"event": "done", "result": asdict(result)})
+        channel.send(event="done", result=asdict(result))
         return 0
     return 1
 
 
-def _decode(output_fd: int, extension: str, limits: Limits, tell: Callable[[dict[str, Any]], None]) -> MediaInfo:
+def _decode(output_fd: int, extension: str, limits: Limits, channel: Channel) -> MediaInfo:
     import av.subtitles.stream  # noqa: F401 - PyAV would load it when it opens the source, and then no file may be opened
 
     from trax.audio.decode import decode
@@ -78,7 +72,7 @@ def _decode(output_fd: int, extension: str, limits: Limits, tell: Callable[[dict
         nonlocal told
         if (now := time.monotonic()) - told >= _PROGRESS_SECONDS:
             told = now
-            tell({"event": "progress", "fraction": round(fraction, 4)})
+            channel.send(event="progress", fraction=round(fraction, 4))
 
     return decode(0, output_fd, extension, limits, on_progress)
 
