@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import ggml
 
 # how long one example takes says more about the machine's load than about the code
 settings.register_profile("trax", parent=settings.default, deadline=None)
@@ -45,3 +50,14 @@ def whisper_model(data_folder: Path) -> Path:
     if not path.is_file():
         pytest.skip(f"no Whisper model at {path}")
     return path
+
+
+@pytest.fixture
+def write_ggml(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a whole Whisper model of tiny dimensions into the test's folder: `write_ggml(name, **dimensions)`, see `ggml.write`."""
+
+    def write(name: str = "ggml-own.bin", **dimensions: int) -> Path:
+        ggml.write(tmp_path / name, **dimensions)
+        return tmp_path / name
+
+    return write

@@ -1,3 +1,4 @@
+import math
 import os
 import stat
 from pathlib import Path
@@ -5,19 +6,19 @@ from pathlib import Path
 import pytest
 
 from trax.errors import ModelError, StorageError
-from trax.files import locked, sha256_of
+from trax.files import copy, locked, sha256_of
 from trax.models.adding import add
 from trax.models.catalogue import catalogue
 from trax.models.store import installed, survey
 
 
 def test_a_model_of_ones_own_is_added(write_ggml, state_models):
-    file = write_ggml("ggml-My Own (v2).bin", ftype=2008)
+    file = write_ggml("ggml-My Own (v2).bin")
     model = add(file, state_models)
     assert model.name == "my-own-v2"
     assert (model.kind, model.engine, model.scope, model.languages) == ("asr", "whisper", "open", ("en",))
     assert (model.licence, model.source) == ("unknown", "added by hand")
-    assert model.settings == {"weights": "q5_0", "parameters": 112, "audio_context": 1500, "mels": 80}
+    assert model.settings == {"weights": "f16", "parameters": 112, "audio_context": 1500, "mels": 80}
     assert model.sha256 == sha256_of(file)
     assert model.path == str(state_models / "my-own-v2" / "model.bin")
     assert sha256_of(state_models / "my-own-v2" / "model.bin") == model.sha256
@@ -66,7 +67,7 @@ def test_adding_the_same_again_changes_nothing(write_ggml, state_models):
 def test_a_taken_name_stays_with_its_model(write_ggml, state_models):
     first = add(write_ggml(), state_models)
     with pytest.raises(ModelError, match="another model named own"):
-        add(write_ggml("other.bin", size=130_000), state_models, name="own")
+        add(write_ggml("other.bin", width=4), state_models, name="own")
     assert first in installed(state_models)
 
 
@@ -94,10 +95,42 @@ def test_what_cannot_be_is_refused_and_leaves_nothing(write_ggml, state_models, 
     assert [path.name for path in state_models.iterdir()] == [".lock"]
 
 
-def test_a_download_that_was_cut_short_is_refused(write_ggml, state_models):
-    with pytest.raises(ModelError, match=r"cut short.*Download it again") as caught:
-        add(write_ggml(size=100_000), state_models)
-    assert caught.value.file.endswith("ggml-own.bin")
+@pytest.mark.parametrize("lost", [1, 1000, 200_000, 900_000])
+def test_a_download_that_was_cut_short_is_refused(write_ggml, state_models, lost):
+    file = write_ggml()
+    os.truncate(file, file.stat().st_size - lost)
+    with pytest.raises(ModelError, match=r"cut short.*Download the model again") as caught:
+        add(file, state_models)
+    assert caught.value.file == str(file)
+    assert not state_models.exists()
+
+
+def test_a_file_that_changes_while_it_is_copied_is_refused(write_ggml, state_models, monkeypatch):
+    file = write_ggml()
+
+    def copy_while_it_shrinks(source, target):
+        os.truncate(source, 500_000)
+        return copy(source, target)
+
+    monkeypatch.setattr("trax.models.adding.files.copy", copy_while_it_shrinks)
+    with pytest.raises(ModelError, match="changed while it was copied") as caught:
+        add(file, state_models)
+    assert caught.value.file == str(file)
+    assert [path.name for path in state_models.iterdir()] == [".lock"]
+
+
+def test_a_window_goes_into_the_card(write_ggml, state_models):
+    file = write_ggml()
+    model = add(file, state_models, window_seconds=6.0)
+    assert model.settings["window_seconds"] == 6.0
+    assert model in installed(state_models)
+    assert "window_seconds" not in add(file, state_models, name="another").settings
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1.0, 30.5, -6.0, math.nan, math.inf])
+def test_a_window_that_whisper_cannot_hear_is_refused(write_ggml, state_models, seconds):
+    with pytest.raises(ModelError, match="between 2 and 30 seconds"):
+        add(write_ggml(), state_models, window_seconds=seconds)
     assert not state_models.exists()
 
 

@@ -29,23 +29,6 @@ def test_a_real_model_is_recognised(whisper_model):
     with whisper_model.open("rb") as handle:
         header = parse_header(handle.read(HEADER_SIZE))
     assert (header.weights, header.languages, header.audio_width) == ("q8_0", ("en",), 128)
-    assert 0.8 * whisper_model.stat().st_size < header.least_size <= whisper_model.stat().st_size
-
-
-@pytest.mark.parametrize(
-    ("dimensions", "published"),
-    [
-        (TINY_EN_Q8, 43_550_795),
-        ((51865, 1500, 768, 12, 12, 448, 768, 12, 12, 80, 2007), 264_464_607),
-        ((51866, 1500, 1280, 20, 32, 448, 1280, 20, 4, 128, 2007), 874_188_075),
-        ((51866, 1500, 1280, 20, 32, 448, 1280, 20, 32, 128, 2008), 1_081_140_203),
-        ((51866, 1500, 1280, 20, 32, 448, 1280, 20, 32, 128, 1), 3_095_033_483),
-    ],
-    ids=["tiny.en-q8_0", "small-q8_0", "large-v3-turbo-q8_0", "large-v3-q5_0", "large-v3"],
-)
-def test_the_least_size_is_just_under_that_of_published_files(dimensions, published):
-    least = parse_header(pack(*dimensions)).least_size
-    assert 0.85 * published < least <= published
 
 
 @pytest.mark.parametrize(("vocabulary", "count"), [(51864, 1), (51865, 99), (51866, 100)])
@@ -91,7 +74,6 @@ def test_any_bytes_are_read_or_refused(data):
     with contextlib.suppress(ModelError):
         header = parse_header(data)
         assert header.languages[0] == "en"
-        assert header.least_size > HEADER_SIZE
 
 
 @given(

@@ -1,5 +1,6 @@
 import contextlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from trax.errors import ModelError
+from trax.files import sha256_of
 from trax.models.adding import add
 from trax.models.catalogue import catalogue
 from trax.models.store import installed, read_card, survey, verify
@@ -87,6 +89,18 @@ def test_a_changed_file_is_found_by_verify_alone(own, state_models):
     assert "has changed" in finding.what
     assert finding.file == str(file)
     assert "models add" in finding.advice
+
+
+def test_a_model_that_was_never_whole_is_found_by_verify(own, state_models):
+    """Its card was written by something that did not look."""
+    file = state_models / own.name / "model.bin"
+    os.truncate(file, 500_000)
+    card = file.with_name("card.json")
+    card.write_text(json.dumps({**json.loads(card.read_text()), "size": 500_000, "sha256": sha256_of(file)}))
+    assert own.name in names(state_models)
+    (finding,) = [finding for finding in verify(state_models) if finding.model == own.name]
+    assert "cut short" in finding.what
+    assert finding.file == str(file)
 
 
 def damage_card(text):

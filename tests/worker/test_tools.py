@@ -1,5 +1,4 @@
 import json
-import struct
 import subprocess
 import sys
 
@@ -14,13 +13,6 @@ def run(*arguments):
     return done.returncode, json.loads(done.stdout) if done.stdout else None, done.stderr
 
 
-@pytest.fixture
-def ggml(tmp_path):
-    path = tmp_path / "ggml-own.bin"
-    path.write_bytes(struct.pack("<I11i", 0x67676D6C, 51864, 1500, 2, 1, 1, 448, 2, 1, 1, 80, 2007) + bytes(120_000))
-    return path
-
-
 def test_the_models_are_listed_beside_the_catalogue(tmp_path):
     code, answer, _ = run("models", "list", "--state", tmp_path, "--json")
     assert code == 0
@@ -29,10 +21,12 @@ def test_the_models_are_listed_beside_the_catalogue(tmp_path):
     assert answer["findings"] == []
 
 
-def test_a_model_is_added_listed_verified_and_found_damaged(tmp_path, ggml):
-    code, answer, _ = run("models", "add", ggml, "--state", tmp_path, "--scope", "digits", "--languages", "en")
+def test_a_model_is_added_listed_verified_and_found_damaged(tmp_path, write_ggml):
+    told = ("--scope", "digits", "--languages", "en", "--window", "6")
+    code, answer, _ = run("models", "add", write_ggml(), "--state", tmp_path, *told)
     assert code == 0
     assert (answer["added"]["name"], answer["added"]["scope"]) == ("own", "digits")
+    assert answer["added"]["settings"]["window_seconds"] == 6
 
     _, answer, _ = run("models", "list", "--state", tmp_path)
     assert "own" in {model["name"] for model in answer["models"]}
@@ -76,8 +70,10 @@ def test_the_doctor_loads_what_is_built_in(tmp_path):
     assert answer["cpu"]["usable_cores"] >= 1
 
 
-def test_the_doctor_tells_of_a_model_that_does_not_load(tmp_path, ggml):
-    run("models", "add", ggml, "--state", tmp_path)
+def test_the_doctor_tells_of_a_model_that_does_not_load(tmp_path, write_ggml):
+    run("models", "add", write_ggml(), "--state", tmp_path)
+    model = tmp_path / "models" / "own" / "model.bin"
+    model.write_bytes(model.read_bytes().replace(b"decoder.ln.weight", b"decoder.ln.wait!!"))
     code, answer, _ = run("doctor", "--state", tmp_path)
     assert code == 0
     (problem,) = [model["problem"] for model in answer["models"] if model["name"] == "own"]

@@ -18,7 +18,7 @@ from trax.errors import WorkerCrashed, WorkerHung, from_dict
 
 #: Set-up fetches a wheel; verifying reads every byte of every model.
 _SECONDS = 1800.0
-_OPTIONS = {"add": ("name", "scope", "languages", "licence", "source"), "setup": ("into",)}
+_OPTIONS = {"add": ("name", "scope", "languages", "licence", "source", "window"), "setup": ("into",)}
 
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:

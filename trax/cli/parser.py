@@ -246,8 +246,8 @@ def _models(commands: Subparsers) -> None:
         actions,
         "add",
         "add a model from a file",
-        "Takes a whisper.cpp model (a ggml .bin file), checks it and copies it into state/models.",
-        "  trax-ctl models add ggml-small.en-q8_0.bin\n  trax-ctl models add mine.bin --name mine --scope digits",
+        "Takes a whisper.cpp model (a ggml .bin file), checks that it is whole and copies it into state/models.",
+        "  trax-ctl models add ggml-small.en-q8_0.bin\n  trax-ctl models add mine.bin --name mine --scope digits --window 6",
     )
     add.add_argument("file", metavar="FILE", help="the model's file")
     add.add_argument("--name", help="the name it gets (default: as the catalogue knows it, else the file's)")
@@ -255,11 +255,13 @@ def _models(commands: Subparsers) -> None:
     add.add_argument("--languages", metavar="CODES", help="the languages it is good at, such as en,de (default: those it was made for)")
     add.add_argument("--licence", help="its licence, to be shown with it")
     add.add_argument("--source", metavar="TEXT", help="where it came from, to be shown with it")
+    window = "how much it hears at once, for a model trained on less than Whisper's 30 seconds"
+    add.add_argument("--window", metavar="SECONDS", type=_positive, help=window)
     _command(
         actions,
         "verify",
         "check every model against its checksum",
-        "Exits 1 when one is missing or damaged.",
+        "And whether it is whole. Exits 1 when one is missing or damaged.",
         "  trax-ctl models verify",
     )
     setup = _command(

@@ -5,20 +5,22 @@ from __future__ import annotations
 import json
 import re
 import secrets
-import stat
 from collections.abc import Sequence
 from pathlib import Path
 
 from trax import files
 from trax.errors import ModelError
 from trax.models.catalogue import Entry, catalogue
-from trax.models.ggml_header import HEADER_SIZE, WhisperHeader, parse_header
+from trax.models.ggml_file import check_whole
+from trax.models.ggml_header import WhisperHeader
 from trax.models.model import OPEN, Model
 from trax.models.store import CARD, read_card
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _ADDING = ".adding-"
 _FILE = "model.bin"
+#: Seconds: whisper.cpp ignores what is hardly longer than one, and Whisper never hears more than thirty at once.
+_WINDOWS = (2.0, 30.0)
 
 
 def add(
@@ -30,17 +32,20 @@ def add(
     languages: Sequence[str] | None = None,
     licence: str | None = None,
     source: str | None = None,
+    window_seconds: float | None = None,
 ) -> Model:
     """Copy a Whisper ggml file under `state_models` and return it as installed. Adding the same file again changes nothing.
 
     A file that the catalogue knows brings its name, scope, languages, licence and source along; of any other the scope is "open" and the
-    languages are those of its vocabulary, unless told otherwise.
+    languages are those of its vocabulary, unless told otherwise. `window_seconds` is for a model trained on windows shorter than thirty.
 
     Raises:
-        ModelError: the file is not a whole Whisper ggml model, or not the one it is named like; or the name is taken or not allowed.
+        ModelError: the file is not a whole Whisper ggml model, or not the one it is named like; or the name is taken or not allowed; or
+            the window is not one that Whisper can hear.
         StorageError: the folder cannot be written (DiskFull: for lack of room).
     """
-    header, size = _recognise(file)
+    check_whole(file)
+    window = _window(window_seconds)
     files.make_folder(state_models)
     with files.locked(state_models / ".lock") as ours:
         if not ours:
@@ -50,9 +55,7 @@ def add(
         folder = state_models / f"{_ADDING}{secrets.token_hex(4)}"
         files.make_folder(folder)
         try:
-            sha256 = files.copy(file.resolve(), folder / _FILE)
-            if (folder / _FILE).stat().st_size != size:
-                raise ModelError("The file changed while it was copied.", file=str(file), advice="Add it once its download is complete.")
+            header, sha256 = _copied(file, folder / _FILE)
             # a file that was given a name of its own need not be the catalogue's, whatever it is called
             known = catalogue().identify(file.name if name is None else "", sha256)
             model = Model(
@@ -66,36 +69,21 @@ def add(
                 languages=_spoken(header, languages, known),
                 licence=licence or (known.licence if known else "unknown"),
                 source=source or (known.source if known else "added by hand"),
-                size=size,
-                settings=_settings(header, known),
+                size=(folder / _FILE).stat().st_size,
+                settings=_settings(header, known) | window,
             )
             return _put(model, folder, state_models / model.name)
         finally:
             files.remove_tree(folder)
 
 
-def _recognise(file: Path) -> tuple[WhisperHeader, int]:
+def _copied(file: Path, copy: Path) -> tuple[WhisperHeader, str]:
+    sha256 = files.copy(file.resolve(), copy)
     try:
-        status = file.stat()
-        beginning = _first_bytes(file) if stat.S_ISREG(status.st_mode) else b""
-    except OSError as error:
-        what = f"The file cannot be read: {error.strerror}."
-        raise ModelError(what, file=str(file), advice="Check the path and its permissions.") from error
-    if not stat.S_ISREG(status.st_mode):
-        raise ModelError("This is not a regular file.", file=str(file), advice="Name the model file itself.")
-    try:
-        header = parse_header(beginning)
-    except ModelError as error:
-        raise ModelError(error.what, file=str(file), advice=error.advice) from error
-    if status.st_size < header.least_size:
-        what = f"The file is cut short: it has {status.st_size} bytes, and a model of its dimensions takes at least {header.least_size}."
-        raise ModelError(what, file=str(file), advice="Download it again.")
-    return header, status.st_size
-
-
-def _first_bytes(file: Path) -> bytes:
-    with file.open("rb") as handle:
-        return handle.read(HEADER_SIZE)
+        return check_whole(copy), sha256
+    except ModelError as error:  # it was whole a moment ago
+        advice = "Add it once its download is complete."
+        raise ModelError("The file changed while it was copied.", file=str(file), advice=advice) from error
 
 
 def _spoken(header: WhisperHeader, wanted: Sequence[str] | None, known: Entry | None) -> tuple[str, ...]:
@@ -111,6 +99,15 @@ def _settings(header: WhisperHeader, known: Entry | None) -> dict[str, object]:
     told = {"weights": header.weights, "parameters": header.parameters, "audio_context": header.audio_context, "mels": header.mels}
     memory = {"memory_mb": known.memory_mb} if known and known.memory_mb else {}
     return {**told, **memory, **(known.settings if known else {})}
+
+
+def _window(seconds: float | None) -> dict[str, float]:
+    if seconds is None:
+        return {}
+    shortest, longest = _WINDOWS
+    if not shortest <= seconds <= longest:
+        raise ModelError(f"A window cannot be {seconds:g} seconds long.", advice=f"Take between {shortest:g} and {longest:g} seconds.")
+    return {"window_seconds": seconds}
 
 
 def _slug(stem: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import stat
 import struct
 from pathlib import Path
 from typing import IO
@@ -25,21 +26,28 @@ _ADVICE = "Download the model again and add it with `trax-ctl models add`."
 def check_whole(path: Path) -> WhisperHeader:
     """Walk through a Whisper ggml file from its header to its last tensor.
 
-    Raises ModelError when the file is missing, not a Whisper model, cut short, or inconsistent in its lengths.
+    Raises ModelError, which names the file, when it is missing, not a Whisper model, cut short, or inconsistent in its lengths.
     """
     try:
+        size = _size(path)
         with path.open("rb") as file:
             header = parse_header(file.read(HEADER_SIZE))
-            size = path.stat().st_size
             _skip_filters(file)
             _skip_vocabulary(file)
-            while file.tell() < size:
-                _skip_tensor(file, size)
+            _skip_tensors(file, header, size)
     except OSError as error:
-        raise ModelError(f"The model cannot be read: {error.strerror}.", file=str(path), advice=_ADVICE) from error
+        advice = "Check the path and its permissions."
+        raise ModelError(f"The model cannot be read: {error.strerror}.", file=str(path), advice=advice) from error
     except ModelError as error:
         raise ModelError(error.what, file=str(path), advice=error.advice) from error
     return header
+
+
+def _size(path: Path) -> int:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for whoever writes to it
+        raise ModelError("This is not a regular file.", advice="Name the model file itself.")
+    return status.st_size
 
 
 def _skip_filters(file: IO[bytes]) -> None:
@@ -52,6 +60,15 @@ def _skip_vocabulary(file: IO[bytes]) -> None:
         length = _number(file, 0, _LONGEST_TOKEN)
         if len(file.read(length)) != length:
             raise _cut_short()
+
+
+def _skip_tensors(file: IO[bytes], header: WhisperHeader, size: int) -> None:
+    count = 0
+    while file.tell() < size:
+        _skip_tensor(file, size)
+        count += 1
+    if count < header.tensors:  # whisper.cpp takes a file without any for an empty model, and runs it
+        raise _cut_short()
 
 
 def _skip_tensor(file: IO[bytes], size: int) -> None:

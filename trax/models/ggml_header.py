@@ -20,20 +20,20 @@ _MULTILINGUAL_VOCABULARY = 51865
 _VERSION_FACTOR = 1000
 _READABLE_VERSIONS = (0, 2)
 
-#: Kinds of weights by ggml's `ftype`, with the bits one weight takes (blocks of 32 or 256 weights and their scales).
+#: Kinds of weights by ggml's `ftype`.
 _WEIGHTS = {
-    0: ("f32", 32.0),
-    1: ("f16", 16.0),
-    2: ("q4_0", 4.5),
-    3: ("q4_1", 5.0),
-    7: ("q8_0", 8.5),
-    8: ("q5_0", 5.5),
-    9: ("q5_1", 6.0),
-    10: ("q2_k", 2.625),
-    11: ("q3_k", 3.4375),
-    12: ("q4_k", 4.5),
-    13: ("q5_k", 5.5),
-    14: ("q6_k", 6.5625),
+    0: "f32",
+    1: "f16",
+    2: "q4_0",
+    3: "q4_1",
+    7: "q8_0",
+    8: "q5_0",
+    9: "q5_1",
+    10: "q2_k",
+    11: "q3_k",
+    12: "q4_k",
+    13: "q5_k",
+    14: "q6_k",
 }
 
 #: The languages of Whisper in the order of their tokens; models with the older vocabulary lack the last.
@@ -97,10 +97,9 @@ class WhisperHeader:
         return 12 * self.audio_layers * self.audio_width**2 + 16 * self.text_layers * self.text_width**2
 
     @property
-    def least_size(self) -> int:
-        """Bytes below which the file cannot be whole: its large matrices alone take as many."""
-        bits = next(bits for name, bits in _WEIGHTS.values() if name == self.weights)
-        return HEADER_SIZE + int((self.parameters + self.vocabulary * self.text_width) * bits / 8)
+    def tensors(self) -> int:
+        """The number of tensors in the file: 15 an encoder layer, 24 a decoder layer, 11 that belong to none."""
+        return 11 + 15 * self.audio_layers + 24 * self.text_layers
 
 
 def parse_header(data: bytes) -> WhisperHeader:
@@ -132,4 +131,4 @@ def _weights(ftype: int) -> str:
     version, kind = divmod(ftype, _VERSION_FACTOR)
     if kind not in _WEIGHTS or version not in _READABLE_VERSIONS:
         raise ModelError(f"The weights are stored in a way that whisper.cpp does not read (ftype {ftype}).", advice=_ADVICE)
-    return _WEIGHTS[kind][0]
+    return _WEIGHTS[kind]

@@ -16,6 +16,7 @@ from typing import cast
 from trax import files
 from trax.errors import ModelError, TraxError
 from trax.models.catalogue import Entry, catalogue
+from trax.models.ggml_file import check_whole
 from trax.models.model import EngineName, Model
 from trax.models.wheels import check_wheel, find_in_wheel
 from trax.shipped import shipped
@@ -60,7 +61,10 @@ def survey(state_models: Path) -> Survey:
 
 
 def verify(state_models: Path) -> tuple[Finding, ...]:
-    """Hash every installed model anew. Returns what is wrong, `survey`'s findings among it; nothing when all is well."""
+    """Hash every installed model anew, and walk through each Whisper file.
+
+    Returns what is wrong, `survey`'s findings among it; nothing when all is well.
+    """
     found = survey(state_models)
     findings = list(found.findings)
     for model in found.models:
@@ -160,6 +164,8 @@ def _check(model: Model) -> None:
         raise ModelError("No hash of this model is known, so it cannot be verified.", file=model.path)
     elif files.sha256_of(Path(model.path)) != model.sha256:
         raise ModelError("The file has changed: its SHA-256 is not the one on its card.", file=model.path, advice=_ADD_AGAIN)
+    elif model.engine == "whisper":
+        check_whole(Path(model.path))
 
 
 def _finding(name: str, error: TraxError) -> Finding:

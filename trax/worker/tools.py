@@ -60,6 +60,7 @@ def _add(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
         languages=options.languages.split(",") if options.languages else None,
         licence=options.licence,
         source=options.source,
+        window_seconds=options.window,
     )
     return 0, {"added": model.to_plain()}
 
@@ -118,7 +119,8 @@ def _parser() -> argparse.ArgumentParser:
     adding.add_argument("--languages", metavar="CODES", help="the languages it is good at, such as en,de; default: those of its vocabulary")
     adding.add_argument("--licence")
     adding.add_argument("--source", help="where it came from")
-    models.add_parser("verify", parents=[common], help="hash every installed model anew")
+    adding.add_argument("--window", type=float, metavar="SECONDS", help="how much it hears at once; default: 30")
+    models.add_parser("verify", parents=[common], help="check every installed model anew")
     setup = models.add_parser("setup", parents=[common], help="fetch and convert the built-in speaker embedding")
     setup.add_argument("--into", type=Path, metavar="DIR", help="default: beside the models of Trax, or DIR/models if that may not be")
     return parser

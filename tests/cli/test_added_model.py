@@ -1,0 +1,55 @@
+"""A model with a window of its own, from the file to the words: added, loaded from its card, heard."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import wave
+from collections.abc import Callable
+from pathlib import Path
+
+import jiwer
+
+from trax.asr.load import load_engine
+from trax.audio.decode import Limits, decode
+from trax.audio.pcm import Pcm
+from trax.audio.vad import find_speech
+from trax.models.model import Model
+
+Ctl = Callable[..., subprocess.CompletedProcess[str]]
+NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
+RATE = 8000  # of the clips
+
+
+def test_a_model_of_short_windows_is_added_and_hears_the_digits(
+    trax_ctl: Ctl, root: Path, whisper_model: Path, sample: Callable[[str], Path]
+) -> None:
+    added = trax_ctl("models", "add", str(whisper_model), "--name", "digits", "--scope", "digits", "--window", "6", "--json")
+    assert added.returncode == 0, added.stderr
+    assert json.loads(added.stdout)["added"]["settings"]["window_seconds"] == 6
+
+    said = [(turn * 7 + turn // 10) % 10 for turn in range(24)]
+    join([sample(f"fsdd/{digit}_{SPEAKERS[turn // 4]}_{5 + turn}.wav") for turn, digit in enumerate(said)], root / "digits.wav")
+    limits = Limits(1 << 40, 60, 1 << 28)
+    with (root / "digits.wav").open("rb") as source, (root / "pcm.raw").open("wb") as target:
+        decode(source.fileno(), target.fileno(), ".wav", limits, lambda _: None)
+    engine = load_engine(Model.from_plain(json.loads(added.stdout)["added"]))
+    with Pcm(root / "pcm.raw") as pcm:
+        speech = find_speech(pcm, lambda _: None)
+        recognition = engine.transcribe(
+            pcm, speech, language="en", vocabulary=(), threads=2, on_progress=lambda _: None, is_cancelled=lambda: False
+        )
+    heard = " ".join(word.text.lower() for segment in recognition.segments for word in segment.words)
+    assert jiwer.wer(" ".join(NAMES[digit] for digit in said), heard) <= 0.1, heard
+
+
+def join(clips: list[Path], target: Path) -> None:
+    """One recording of the clips, with a third of a second of silence around each and a second after every eighth."""
+    with wave.open(str(target), "wb") as joined:
+        joined.setparams((1, 2, RATE, 0, "NONE", ""))
+        for number, clip in enumerate(clips):
+            with wave.open(str(clip), "rb") as source:
+                assert (source.getnchannels(), source.getsampwidth(), source.getframerate()) == (1, 2, RATE)
+                joined.writeframes(bytes(2 * (RATE // 3)) + source.readframes(source.getnframes()))
+            joined.writeframes(bytes(2 * RATE if number % 8 == 7 else 0))
