@@ -123,8 +123,8 @@ def publish(
         files.write_bytes(staging / f"output{ending}", data)
     # The former JSON goes before anything it names changes, and all that goes does before the JSON comes, which says that all is done.
     last = [*targets][-1]
-    for relative, former in own.items():
-        if (relative not in targets or relative == last) and _is(outbox / relative, former):
+    for relative in sorted(own, key=lambda relative: not relative.endswith(".json")):
+        if (relative not in targets or relative == last) and _is(outbox / relative, own[relative]):
             files.remove(outbox / relative)
             replaced.discard(relative)
     files.make_folder((outbox / name).parent)
