@@ -29,16 +29,20 @@ class ApplianceError(Exception):
 class Appliance:
     """A running `traxd` with a root of its own. A context manager: it stops the daemon, and leaves the root to whoever made it.
 
-    `settings` are the keys of `config/trax.yaml` that differ from the defaults, nested as there.
+    `settings` are the keys of `config/trax.yaml` that differ from the defaults, nested as there; `preexec` is called in the
+    daemon's process before the daemon, to take rights away from it.
     """
 
-    def __init__(self, root: Path, settings: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self, root: Path, settings: Mapping[str, object] | None = None, *, preexec: Callable[[], None] | None = None
+    ) -> None:
         self.root = root
         self.inbox = root / "inbox"
         self.outbox = root / "outbox"
         self.socket = root / "state" / "traxd.sock"
         self._settings = {**(settings or {}), "root": str(root), "socket": str(self.socket)}
         self._log = root / "traxd.log"
+        self._preexec = preexec
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -56,6 +60,7 @@ class Appliance:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                preexec_fn=self._preexec,  # noqa: PLW1509 - what is passed takes no locks
             )
         return self
 
@@ -70,6 +75,17 @@ class Appliance:
             for process in family:  # only what a broken daemon leaves behind
                 if process.is_running():
                     process.kill()
+
+    def stop(self, timeout_s: float = _STOP_TIMEOUT_S) -> int:
+        """Ask the daemon to stop and return its exit code. Raises subprocess.TimeoutExpired."""
+        os.kill(self.pid, signal.SIGTERM)
+        return self.wait(timeout_s)
+
+    def wait(self, timeout_s: float) -> int:
+        """Wait until the daemon has ended and return its exit code. Raises subprocess.TimeoutExpired."""
+        if self._process is None:
+            raise ApplianceError("The daemon was not started.")
+        return self._process.wait(timeout_s)
 
     @property
     def pid(self) -> int:

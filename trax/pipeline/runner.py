@@ -84,16 +84,10 @@ class _Run:
         to_run = still_to_run(stages, valid=set(self.made), kept=kept, wanted=[stage.makes for stage in stages])
         self._fractions.update({stage.name: 0.0 if stage in to_run else 1.0 for stage in stages})
         running: dict[str, asyncio.Task[None]] = {}
-        try:
-            async with asyncio.TaskGroup() as group:
-                for stage in to_run:
-                    waits_for = [running[artefact] for artefact in stage.needs if artefact in running]
-                    running[stage.makes] = group.create_task(self._run_one(stage, waits_for))
-        except* TraxError as several:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise asyncio.CancelledError from None  # a stage that fails in the same moment must not hide it
-            raise _first(several) from None
+        for stage in to_run:
+            waits_for = [running[artefact] for artefact in stage.needs if artefact in running]
+            running[stage.makes] = asyncio.create_task(self._run_one(stage, waits_for))
+        await _all_or_first_error(list(running.values()))
 
     def _expected(self, stage: Stage) -> str:
         """The stamp of a valid artefact; those of its inputs follow from the recording alone, whether they lie there or not."""
@@ -146,12 +140,22 @@ class _Run:
         self._on_progress(Progress(stage.name, overall_progress(self.stages, self._fractions), seconds))
 
 
-def _first(group: BaseExceptionGroup[TraxError]) -> TraxError:
-    """The error to show when several stages failed: a permanent one decides."""
-    flat: list[TraxError] = []
-    for error in group.exceptions:
-        flat.extend([_first(error)] if isinstance(error, BaseExceptionGroup) else [error])
-    return next((error for error in flat if error.permanent), flat[0])
+async def _all_or_first_error(tasks: list[asyncio.Task[None]]) -> None:
+    """Wait for all; when one fails, the others are cancelled, and waited for. Of several errors a permanent one decides.
+
+    Not a TaskGroup: there, a stage that fails in the moment in which the job is cancelled would hide the cancellation.
+    """
+    if not tasks:
+        return
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for task in tasks:
+            task.cancel()
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+    errors = [end for end in ends if isinstance(end, Exception)]
+    if errors:
+        raise next((error for error in errors if isinstance(error, TraxError) and error.permanent), errors[0])
 
 
 async def run_stages(work: Work, lanes: Lanes, on_progress: Callable[[Progress], None]) -> Products:

@@ -43,12 +43,11 @@ class Commands:
                 return status_view(self._ledger, view=self._view, daemon=self._daemon())
             case {"command": "show", "job": str(text)}:
                 job = self._ledger.find(text)
-                return job_details(job, self._folders, self._settings.outbox_folder, **self._live(job))
+                return {**job_details(job, self._folders, self._settings.outbox_folder), **self._live(job)}
             case {"command": "cancel", "job": str(text)}:
                 return {"cancelled": self._workshop.cancel(text)}
             case {"command": "retry", "jobs": list(texts)}:
-                texts = [text for text in texts if isinstance(text, str)]
-                return self._retry(texts, failed=bool(request.get("failed")), current=bool(request.get("current_settings")))
+                return self._retry(texts, request)
             case _:
                 raise ControlError("The daemon does not know this request.", advice="Are trax-ctl and traxd of one version?")
 
@@ -59,21 +58,23 @@ class Commands:
                 match json.loads(path.read_bytes()):
                     case {"command": "cancel", "job": str(text)}:
                         self._workshop.cancel(text)
-                    case {"command": "retry", "jobs": list(texts), "failed": failed, "current_settings": current}:
-                        self._retry(texts, failed=bool(failed), current=bool(current))
+                    case {"command": "retry", "jobs": list(texts)} as request:
+                        for refusal in self._retry(texts, request)["refused"]:
+                            logger.warning("a retry is refused: {}", refusal["error"]["what"])
                     case _:
                         logger.warning("a request that cannot be understood is dropped: {}", path.name)
-            except (TraxError, ValueError) as error:
+            except (TraxError, OSError, ValueError, RecursionError) as error:
                 logger.warning("a request could not be done: {}: {}", path.name, error)
             files.remove(path)
 
-    def _retry(self, texts: list[str], *, failed: bool, current: bool) -> dict[str, Any]:
+    def _retry(self, texts: list[object], request: Mapping[str, Any]) -> dict[str, Any]:
         retried: list[str] = []
         refused: list[dict[str, Any]] = []
-        wanted = [job.id for job in reversed(self._ledger.failed())] if failed else []
-        for text in [*wanted, *texts]:
+        wanted = [job.id for job in reversed(self._ledger.failed())] if request.get("failed") else []
+        settings = self._settings if request.get("current_settings") else None
+        for text in [*wanted, *(text for text in texts if isinstance(text, str))]:
             try:
-                job = self._workshop.retry(text, self._settings if current else None)
+                job = self._workshop.retry(text, settings)
             except TraxError as error:
                 refused.append({"job": text, "error": error.as_dict()})
             else:
@@ -81,15 +82,14 @@ class Commands:
         return {"retried": retried, "refused": refused}
 
     def _view(self, job: Job) -> dict[str, Any]:
-        live = self._workshop.live.get(job.id)
-        return {**job_view(job, **self._live(job)), **({"stage": live.stage} if live else {})}
+        return {**job_view(job), **self._live(job)}
 
-    def _live(self, job: Job) -> dict[str, float | None]:
+    def _live(self, job: Job) -> dict[str, Any]:
         live = self._workshop.live.get(job.id)
         if live is None:
             return {}
         now = time.monotonic()
-        return {"progress": live.fraction, "speed": live.speed(now), "eta_seconds": live.eta_seconds(now)}
+        return {"stage": live.stage, "progress": live.fraction, "speed": live.speed(now), "eta_seconds": live.eta_seconds(now)}
 
     def _daemon(self) -> dict[str, Any]:
         workers = [

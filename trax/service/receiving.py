@@ -10,14 +10,14 @@ from dataclasses import replace
 from loguru import logger
 
 from trax.config import Settings
-from trax.errors import RecordingError, StorageError
+from trax.errors import RecordingError, StorageError, TraxError
 from trax.intake.claim import claim, is_in_outbox
 from trax.intake.inbox import Inbox
 from trax.intake.names import output_name, printable, unique
 from trax.intake.settle import Sighting
-from trax.intake.validate import validate
+from trax.intake.validate import Validated, validate
 from trax.jobs import job as jobs
-from trax.jobs.folders import StateFolders
+from trax.jobs.folders import SOURCE_FILE, StateFolders
 from trax.jobs.job import Job, Status
 from trax.jobs.ledger import Ledger
 from trax.jobs.seen import Seen
@@ -44,7 +44,7 @@ class Receiver:
         rest = self._settings.intake.rescan_seconds
         for job in self._ledger.by_status(Status.CLAIMED):
             with logger.contextualize(job=job.id):
-                await self.examine(job)
+                await self.examine(job.id)
         settled = await asyncio.to_thread(self._inbox.look, time.monotonic())
         for name, sighting in settled.items():
             await self._take_in(name, sighting)
@@ -77,24 +77,29 @@ class Receiver:
         with logger.contextualize(job=job.id):
             logger.info("claimed {} ({} bytes)", printable(name), sighting.size)
             self._ledger.put(job)
-            await self.examine(job)
+            await self.examine(job.id)
 
     def _free_name(self, wanted: str) -> str:
         taken = self._ledger.taken_names()
         return unique(wanted, lambda name: name in taken or is_in_outbox(self._settings.outbox_folder, name))
 
-    async def examine(self, job: Job) -> None:
+    async def examine(self, job_id: str) -> None:
         """Validate a claimed recording and queue it, as a duplicate where it was done before; answer one that does not pass.
 
         One that still changes is looked at again later.
         """
-        try:
-            found = await asyncio.to_thread(validate, self._folders.work / job.id, job.source_name, self._settings.intake)
-        except RecordingError as error:
-            self._workshop.refuse(job, error)
+        if (job := self._claimed(job_id)) is None:
             return
-        if (current := self._ledger.get(job.id)) is None or current.status is not Status.CLAIMED:
-            return  # cancelled meanwhile
+        found: Validated | TraxError | None
+        try:
+            found = await asyncio.to_thread(validate, self._folders.work / job.id / SOURCE_FILE, job.source_name, self._settings.intake)
+        except (RecordingError, StorageError) as error:
+            found = error
+        if (job := self._claimed(job_id)) is None:
+            return
+        if isinstance(found, TraxError):
+            self._workshop.refuse(job, found)
+            return
         if found is None:
             logger.info("still changing: looked at again later")
             return
@@ -105,8 +110,14 @@ class Receiver:
             logger.info("the same recording as job {}", twin)
         self._workshop.wake.set()
 
+    def _claimed(self, job_id: str) -> Job | None:
+        """The job as it is now, unless it was cancelled while we looked elsewhere."""
+        job = self._ledger.get(job_id)
+        return job if job is not None and job.status is Status.CLAIMED else None
+
     def _twin(self, sha256: str, job_id: str) -> str | None:
         """The earlier job over the same bytes: one under way, else the last that was completed."""
         under_way = self._ledger.by_status(Status.QUEUED, Status.RUNNING)
         unfinished = next((each.id for each in under_way if each.media_id == sha256 and each.id != job_id), None)
-        return unfinished or self._seen.find(sha256)
+        done = self._seen.find(sha256)
+        return unfinished or (done if done != job_id else None)

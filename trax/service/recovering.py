@@ -8,13 +8,13 @@ from loguru import logger
 
 from trax import errors, files
 from trax.config import Settings
-from trax.intake.claim import finish_claims
+from trax.intake.claim import SIDE_FOLDER, finish_claims
 from trax.jobs.folders import StateFolders
 from trax.jobs.job import Job, Status
 from trax.jobs.ledger import Ledger
 from trax.jobs.recovery import reconcile
 from trax.jobs.seen import Seen
-from trax.pipeline.publish import STAGING, is_published
+from trax.pipeline.publish import is_published
 from trax.service.working import Workshop, run_of
 
 
@@ -45,6 +45,6 @@ def recover(settings: Settings, folders: StateFolders, ledger: Ledger, seen: See
 
 def _remove_staging(settings: Settings) -> None:
     """Outputs that were never renamed into place: their jobs write them again."""
-    staging = settings.outbox_folder / STAGING
+    staging = settings.outbox_folder / SIDE_FOLDER
     if staging.is_dir():
         files.remove_tree(staging)

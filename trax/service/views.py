@@ -14,17 +14,18 @@ from trax.jobs.ledger import Ledger
 #: How many jobs a status lists: of those that wait, and of the finished and the failed ones.
 _QUEUED, _RECENT = 50, 10
 
-def job_view(job: Job, *, progress: float | None = None, speed: float | None = None, eta_seconds: float | None = None) -> dict[str, Any]:
-    """One job in a list. What the ledger does not know is given: progress 0 to 1, speed in audio seconds a second, seconds left."""
+
+def job_view(job: Job) -> dict[str, Any]:
+    """One job in a list, as the ledger knows it: `progress` 0 to 1, `speed` in audio seconds a second, `eta_seconds` left."""
     return {
         "id": job.id,
         "name": printable(job.source_name),
         "output": printable(job.output_name),
         "status": job.status.value,
         "stage": job.stage,
-        "progress": (1.0 if job.is_finished and job.error is None else 0.0) if progress is None else progress,
-        "speed": speed,
-        "eta_seconds": eta_seconds,
+        "progress": 1.0 if job.status is Status.COMPLETED else 0.0,
+        "speed": None,
+        "eta_seconds": None,
         "attempts": job.attempts,
         "created": job.created,
         "changed": job.changed,
@@ -49,12 +50,12 @@ def status_view(
     }
 
 
-def job_details(job: Job, state: StateFolders, outbox: Path, **live: float | None) -> dict[str, Any]:
-    """Everything about one job: its view (`live` as in `job_view`), its settings, its folder, and its outputs relative to the outbox."""
+def job_details(job: Job, state: StateFolders, outbox: Path) -> dict[str, Any]:
+    """Everything about one job: its view, its settings, its folder, and its outputs relative to the outbox."""
     folder = state.find(job.id)
     names = [f"{job.output_name}.{ending}" for ending in (*job.settings.get("output", {}).get("formats", ()), "error.json")]
     return {
-        **job_view(job, **live),
+        **job_view(job),
         "media_id": job.media_id,
         "stages": list(job.stages),
         "settings_hash": job.settings_hash,

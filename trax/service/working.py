@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,8 @@ class Workshop:
     def __init__(self, settings: Settings, folders: StateFolders, ledger: Ledger, seen: Seen, lanes: LocalLanes) -> None:
         self.live: dict[str, Live] = {}
         self.wake = asyncio.Event()
+        #: Set when a job waits for validation again: it is the receiver that looks at it.
+        self.unexamined = asyncio.Event()
         self._settings = settings
         self._folders = folders
         self._ledger = ledger
@@ -66,8 +69,10 @@ class Workshop:
             raise several.exceptions[0] from None
 
     def _until_due(self) -> float | None:
-        due = self._ledger.next_due()
-        return None if due is None else max(0.1, due - time.time())
+        # What is due already waits for a lane or for its twin, and their end wakes us.
+        now = time.time()
+        due = self._ledger.next_due(now)
+        return None if due is None else due - now
 
     def _start_what_fits(self, group: asyncio.TaskGroup) -> None:
         now = time.time()
@@ -77,16 +82,22 @@ class Workshop:
                 return
             if (job.not_before or 0.0) > now or job.id in self._in_hand or self._waits_for_twin(job):
                 continue
-            started = jobs.start(self._with_earlier_result(job), now)
-            self._ledger.put(started)  # the attempt is counted before any work is done
-            self._in_hand[job.id] = group.create_task(self._process(started))
+            self._in_hand[job.id] = task = group.create_task(self._process(job))
+            task.add_done_callback(partial(self._let_go, job.id))
+
+    def _let_go(self, job_id: str, _task: asyncio.Task[None]) -> None:
+        # Not at the end of `_process`: a task that is cancelled before its first step never gets there.
+        self.live.pop(job_id, None)
+        self._in_hand.pop(job_id, None)
+        self._to_cancel.discard(job_id)
+        self.wake.set()
 
     def _waits_for_twin(self, job: Job) -> bool:
         twin = self._ledger.get(job.duplicate_of) if job.duplicate_of else None
         return twin is not None and not twin.is_finished
 
     def _with_earlier_result(self, job: Job) -> Job:
-        """Give a duplicate the artefacts and settings of the earlier job; without a result there, it is a job like any other."""
+        """Give a duplicate the artefacts of the earlier job; what its own settings ask for beyond them is made as for any other."""
         if job.duplicate_of is None:
             return job
         earlier = self._ledger.get(job.duplicate_of)
@@ -94,13 +105,16 @@ class Workshop:
         if earlier is None or earlier.status is not Status.COMPLETED or not source.is_dir():
             return replace(job, duplicate_of=None)
         artefacts.copy_small(source, self._folders.work / job.id, STAGES)
-        return replace(job, settings=earlier.settings, settings_hash=earlier.settings_hash, stages=earlier.stages)
+        return job
 
     async def _process(self, job: Job) -> None:
         folder = self._folders.work / job.id
+        job = jobs.start(job, time.time())
+        self._ledger.put(job)  # the attempt is counted before any work is done
         with logger.contextualize(job=job.id):
             logger.info("started (attempt {}): {}", job.attempts, printable(job.source_name))
             try:
+                job = self._with_earlier_result(job)
                 products = await run_stages(self._work(job, folder), self._lanes, lambda progress: self._follow(job.id, progress))
                 outputs = await asyncio.to_thread(_outputs, job, products)
                 self._complete(job, folder, products, outputs)
@@ -119,11 +133,6 @@ class Workshop:
             except Exception as error:  # noqa: BLE001 - a fault of ours must cost this job an attempt, not the daemon its life
                 logger.exception("the job failed")
                 self._fail(self._current(job), WorkerError(f"Trax failed on this recording: {type(error).__name__}: {error}"))
-            finally:
-                self.live.pop(job.id, None)
-                self._in_hand.pop(job.id, None)
-                self._to_cancel.discard(job.id)
-                self.wake.set()
 
     def _current(self, job: Job) -> Job:
         return self._ledger.get(job.id) or job
@@ -152,17 +161,27 @@ class Workshop:
     def _complete(self, job: Job, folder: Path, products: Products, outputs: dict[str, bytes]) -> None:
         if not is_as_validated(folder, job):
             self._ledger.put(jobs.reopen(self._current(job), time.time()))
+            self.unexamined.set()
             logger.warning("the recording changed after it was taken in: it is taken again, whole")
             return
         manifest = self._publish(job, outputs)
         done = jobs.complete(self._current(job), time.time(), duplicate_of=job.duplicate_of)
         done = replace(done, output_name=manifest.name, duration=float(products.media["duration"]))
         self._ledger.put(done)
-        self._seen.add(job.media_id, job.id)
-        artefacts.drop_large(folder, STAGES)
-        file_away(self._folders, done)
+        self._put_away(done)
         taken = (done.finished or 0.0) - (done.started or 0.0)
         logger.info("completed in {:.1f} s, {:.1f} s of sound: {}", taken, done.duration, printable(manifest.name))
+
+    def _put_away(self, ended: Job) -> None:
+        """What remains to be done about a job that the ledger knows to be finished. Recovery does it where this fails."""
+        try:
+            if ended.status is Status.COMPLETED:
+                self._seen.add(ended.media_id, ended.id)
+            if ended.status is not Status.FAILED and (folder := self._folders.find(ended.id)):
+                artefacts.drop_large(folder, STAGES)
+            file_away(self._folders, ended)
+        except StorageError as error:
+            logger.error("the job is finished, and its recording stays in work until traxd starts again: {}", error)
 
     def _publish(self, job: Job, outputs: dict[str, bytes]) -> Manifest:
         folder = self._folders.find(job.id) or self._folders.work / job.id
@@ -189,20 +208,26 @@ class Workshop:
         """Answer with what went wrong, then remember it, then set the recording aside."""
         ended = replace(ended, output_name=self.answer_failure(ended, error))
         self._ledger.put(ended)
-        file_away(self._folders, ended)
+        self._put_away(ended)
         logger.warning("{}: {}", ended.status.value, error)
 
     def answer_failure(self, job: Job, error: TraxError) -> str:
-        """Write `<name>.error.json`; returns the name. Raises StorageError."""
-        return self._publish(job, answer.error_outputs(error, name=job.source_name, job=job.id)).name
+        """Write `<name>.error.json`; returns the name. One that cannot be written is logged: the ledger knows what went wrong."""
+        try:
+            return self._publish(job, answer.error_outputs(error, name=job.source_name, job=job.id)).name
+        except StorageError as refusal:
+            logger.error("the answer cannot be written: {}", refusal)
+            return job.output_name
 
     def cancel(self, text: str) -> str:
         """End a job. Returns its id; raises JobError when it is finished or unknown."""
         job = self._ledger.find(text)
         ended = jobs.cancel(job, time.time())
-        if task := self._in_hand.get(job.id):
-            self._to_cancel.add(job.id)
+        task = self._in_hand.get(job.id)
+        if task is not None and job.id not in self._to_cancel:
             task.cancel()
+        if job.status is Status.RUNNING:
+            self._to_cancel.add(job.id)  # its task ends it
         else:
             self._give_up(Cancelled("The job was cancelled."), ended)
         return job.id
@@ -220,7 +245,7 @@ class Workshop:
             artefacts.forget(place, PLAN)  # the models may be others by now
         self._ledger.put(again)  # first: when we are ended before the move, recovery brings the folder to where the ledger says
         file_away(self._folders, again)
-        self.wake.set()
+        (self.wake if again.status is Status.QUEUED else self.unexamined).set()
         return again
 
     def remove_outdated(self) -> None:
