@@ -14,6 +14,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
@@ -22,8 +23,6 @@ from trax.errors import DiskFull, StorageError
 
 FILE_MODE = 0o640
 FOLDER_MODE = 0o750
-#: Folders in the outbox: the group that reads transcripts keeps owning what is put there.
-SHARED_FOLDER_MODE = 0o2750
 _CHUNK = 1 << 20
 _NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
@@ -55,10 +54,10 @@ def make_folder(folder: Path, mode: int = FOLDER_MODE) -> None:
         return
     if folder.parent != folder:
         make_folder(folder.parent, mode)
-    with _told("create the folder", folder):
-        with contextlib.suppress(FileExistsError):
-            folder.mkdir()
-            folder.chmod(mode)  # the umask must not decide who may look in
+    with _told("create the folder", folder), contextlib.suppress(FileExistsError):
+        folder.mkdir(mode)  # inherits the group, and that what is put in it does too, where its parent says so
+        if stat.S_IMODE(folder.stat().st_mode) & 0o777 != mode:  # the umask must not decide who may look in
+            folder.chmod(mode)
     sync_folder(folder.parent)
 
 
@@ -217,7 +216,8 @@ def free_bytes(folder: Path) -> int:
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[bool]:
     """Hold an exclusive `flock` on `path` for the block; yields False at once when another process has it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
+    with _told("open", path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

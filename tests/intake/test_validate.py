@@ -13,7 +13,7 @@ import pytest
 
 from trax.config import Intake
 from trax.errors import EmptyRecording, RecordingError, RecordingTooLarge, UnreadableRecording, UnsupportedRecording
-from trax.intake.duplicates import earlier_result
+from trax.intake.duplicates import has_earlier_result
 from trax.intake.validate import is_as_validated, validate
 from trax.jobs.folders import SOURCE_FILE
 from trax.jobs.job import Job, Status
@@ -56,7 +56,7 @@ def made(**fields: object) -> Job:
 
 
 def test_a_recording_is_hashed(source: Path) -> None:
-    valid = validate(source.parent, "sub/talk.MP3", SETTINGS)
+    valid = validate(source, "sub/talk.MP3", SETTINGS)
     assert valid is not None
     assert (valid.size, valid.media_id) == (len(SOUND), hashlib.sha256(SOUND).hexdigest())
     job = made(size=valid.size, modified=valid.modified)
@@ -70,21 +70,21 @@ def test_a_recording_is_hashed(source: Path) -> None:
 def test_size(source: Path, size: int) -> None:
     os.truncate(source, size)
     with pytest.raises(EmptyRecording if size == 0 else RecordingTooLarge):
-        validate(source.parent, "talk.mp3", SETTINGS)
+        validate(source, "talk.mp3", SETTINGS)
     os.truncate(source, 10_000)
-    assert validate(source.parent, "talk.mp3", SETTINGS) is not None
+    assert validate(source, "talk.mp3", SETTINGS) is not None
 
 
 def test_a_file_over_the_default_limit_costs_no_reading(source: Path) -> None:
     os.truncate(source, 501_000_000)
     with pytest.raises(RecordingTooLarge, match=r"501\.0 MB"):
-        validate(source.parent, "talk.mp3", Intake())
+        validate(source, "talk.mp3", Intake())
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "README", "talk.mp3\n", "talk.flac"])
 def test_extension(source: Path, name: str) -> None:
     with pytest.raises(UnsupportedRecording) as caught:
-        validate(source.parent, name, Intake(formats=(".mp3",)))
+        validate(source, name, Intake(formats=(".mp3",)))
     assert "\n" not in str(caught.value)
 
 
@@ -103,32 +103,32 @@ def test_what_is_no_file(source: Path, tmp_path: Path, kind: str, words: str) ->
     elif kind == "socket":
         os.mknod(source, 0o140644)
     with pytest.raises(UnreadableRecording, match=words):
-        validate(source.parent, "talk.mp3", SETTINGS)
+        validate(source, "talk.mp3", SETTINGS)
 
 
 def test_hard_links(source: Path, tmp_path: Path) -> None:
     os.link(source, tmp_path / "other")
     with pytest.raises(UnreadableRecording, match="hard links"):
-        validate(source.parent, "talk.mp3", SETTINGS)
+        validate(source, "talk.mp3", SETTINGS)
 
 
 def test_unreadable(open_folder: Path) -> None:
     (open_folder / SOURCE_FILE).write_bytes(SOUND)
     (open_folder / SOURCE_FILE).chmod(0)
     with as_nobody(), pytest.raises(UnreadableRecording, match="Permission denied"):
-        validate(open_folder, "talk.mp3", SETTINGS)
+        validate(open_folder / SOURCE_FILE, "talk.mp3", SETTINGS)
 
 
 def test_what_is_still_written_to_is_not_judged(source: Path) -> None:
     with source.open("ab"):
-        assert validate(source.parent, "talk.mp3", SETTINGS) is None
-    assert validate(source.parent, "talk.mp3", SETTINGS) is not None
+        assert validate(source, "talk.mp3", SETTINGS) is None
+    assert validate(source, "talk.mp3", SETTINGS) is not None
 
 
 def test_errors_are_final_and_give_advice(source: Path) -> None:
     os.truncate(source, 0)
     with pytest.raises(RecordingError) as caught:
-        validate(source.parent, "caf\udce9\u202e.mp3", SETTINGS)
+        validate(source, "caf\udce9\u202e.mp3", SETTINGS)
     assert caught.value.permanent
     assert caught.value.file == "caf\\xe9\\u202e.mp3"
     assert caught.value.advice
@@ -136,20 +136,19 @@ def test_errors_are_final_and_give_advice(source: Path) -> None:
 
 def test_a_duplicate_is_answered_with_the_earlier_result() -> None:
     job, earlier = made(id="new", status=Status.CLAIMED), made(id="old")
-    assert earlier_result(job, earlier, outputs_exist=True) == earlier
+    assert has_earlier_result(job, earlier, is_kept=True)
 
 
 @pytest.mark.parametrize(
-    ("earlier", "outputs_exist"),
+    ("earlier", "is_kept"),
     [
         (None, True),
         (made(id="old"), False),
         (made(id="old", status=Status.FAILED), True),
         (made(id="old", status=Status.RUNNING), True),
-        (made(id="old", settings_hash="other"), True),
         (made(id="old", media_id="other"), True),
         (made(id="new"), True),
     ],
 )
-def test_else_it_gets_a_run_of_its_own(earlier: Job | None, outputs_exist: bool) -> None:  # noqa: FBT001 - pytest passes by name
-    assert earlier_result(made(id="new", status=Status.CLAIMED), earlier, outputs_exist=outputs_exist) is None
+def test_else_it_gets_a_run_of_its_own(earlier: Job | None, is_kept: bool) -> None:  # noqa: FBT001 - pytest passes by name
+    assert not has_earlier_result(made(id="new", status=Status.CLAIMED), earlier, is_kept=is_kept)

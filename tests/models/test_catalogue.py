@@ -26,7 +26,7 @@ def write(folder, *entries):
 
 def test_what_comes_with_trax_is_in_the_catalogue():
     assert [entry.name for entry in catalogue().models if entry.origin != "download"] == ["pocketsphinx-en-us", "silero-vad", "ge2e"]
-    assert catalogue()["ge2e"].settings == {"threshold": 0.35}
+    assert catalogue()["ge2e"].settings == {"threshold": 0.37}
 
 
 def test_whisper_entries_say_what_a_user_must_know():

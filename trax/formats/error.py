@@ -25,4 +25,4 @@ def render_error(error: TraxError, *, recording: str, job: str | None) -> str:
             "code": error.code,
             "job": job,
         }
-    )
+    ).decode()

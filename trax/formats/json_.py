@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from trax import __version__
@@ -27,9 +27,9 @@ def render(transcript: Transcript, checksums: Mapping[str, str] | None = None) -
 
     Args:
         transcript: What to write.
-        checksums: The SHA-256, in hex, of the outputs that lie beside this one, by format; it is written last, so they are known.
+        checksums: The SHA-256, in hex, of the outputs beside this one, by format: it is written last, so they are known.
     """
-    return laid_out(_document(transcript, checksums or {}))
+    return laid_out(_document(transcript, checksums or {})).decode()
 
 
 def _document(transcript: Transcript, checksums: Mapping[str, str]) -> dict[str, Any]:
@@ -53,9 +53,10 @@ def _document(transcript: Transcript, checksums: Mapping[str, str]) -> dict[str,
         "settings_hash": transcript.settings_hash,
         "checksums": dict(checksums),
         "run": {"job": transcript.job, **transcript.run},
-        "segments": [_segment(segment, transcript.language, threshold) for segment in transcript.segments],
-        "word_segments": [_word(word, threshold) for word in words],
-        "turns": [dataclasses.asdict(turn) for turn in transcript.turns],
+        # made as they are written: as values they would take several times the memory of the whole transcript
+        "segments": (_segment(segment, transcript.language, threshold) for segment in transcript.segments),
+        "word_segments": (_word(word, threshold) for word in words),
+        "turns": (dataclasses.asdict(turn) for turn in transcript.turns),
     }
 
 
@@ -86,24 +87,36 @@ def encodable(text: str) -> str:
     return shown.encode("utf-8", "replace").decode()
 
 
-def laid_out(document: Mapping[str, Any]) -> str:
-    """JSON with a line for each field and for each item of a list: short enough to ship, and fit to read and to compare.
+def laid_out(document: Mapping[str, object]) -> bytes:
+    """JSON as UTF-8 with a line for each field and for each item of a list: short enough to ship, and fit to read and to compare.
+
+    The items of a field may come from an iterator.
 
     Raises:
         ValueError: A number is not finite.
     """
-    fields = ",\n".join(f"  {_compact(key)}: {_value(value)}" for key, value in document.items())
-    return f"{{\n{fields}\n}}\n".encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
+    output = bytearray()
+    for piece in _pieces(document):
+        output += piece.encode("utf-8", "replace")  # half a surrogate pair cannot be written
+    return bytes(output)
 
 
-def _value(value: object) -> str:
-    if isinstance(value, Sequence) and not isinstance(value, str) and value:
-        return "[\n" + ",\n".join(_items(value)) + "\n  ]"
-    return _compact(value)
+def _pieces(document: Mapping[str, object]) -> Iterator[str]:
+    yield "{"
+    before = "\n"
+    for key, value in document.items():
+        yield f"{before}  {_compact(key)}: "
+        yield from _items(value) if isinstance(value, list | Iterator) else (_compact(value),)
+        before = ",\n"
+    yield "\n}\n"
 
 
-def _items(values: Sequence[object]) -> Iterator[str]:
-    return (f"    {_compact(value)}" for value in values)
+def _items(values: Iterable[object]) -> Iterator[str]:
+    before = "["
+    for value in values:
+        yield f"{before}\n    {_compact(value)}"
+        before = ","
+    yield "[]" if before == "[" else "\n  ]"
 
 
 def _compact(value: object) -> str:

@@ -38,13 +38,15 @@ class Validated:
     modified: int
 
 
-def validate(folder: Path, source_name: str, settings: Intake) -> Validated | None:
-    """Check and hash the recording in a job's folder; None when it changes while it is read: ask again once it may have come to rest.
+def validate(path: Path, source_name: str, settings: Intake, *, is_ours: bool = True) -> Validated | None:
+    """Check and hash a recording; None when it changes while it is read: ask again once it may have come to rest.
+
+    `source_name` is what it was called when it was dropped. One that `is_ours` (claimed) must have no further names, by which others
+    could reach it; a file that stays where its owner keeps it may.
 
     Raises UnreadableRecording, UnsupportedRecording, EmptyRecording or RecordingTooLarge; StorageError when the disk fails.
     """
     name = printable(source_name)
-    path = folder / SOURCE_FILE
     _check_kind(path, name)
     _check_extension(source_name, settings, name)
     if has_writer(path):
@@ -53,6 +55,8 @@ def validate(folder: Path, source_name: str, settings: Intake) -> Validated | No
     with os.fdopen(descriptor, "rb", buffering=0) as handle:
         before = os.fstat(descriptor)
         _check(before, settings, name)
+        if is_ours and before.st_nlink > 1:
+            raise UnreadableRecording("The file has further names elsewhere (hard links).", file=name, advice="Drop a copy of it.")
         digest = hashlib.sha256()
         try:
             while chunk := handle.read(_CHUNK):
@@ -101,8 +105,6 @@ def _open(path: Path, name: str) -> int:
 def _check(found: os.stat_result, settings: Intake, name: str) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise UnreadableRecording("This is not a regular file.", file=name)
-    if found.st_nlink > 1:
-        raise UnreadableRecording("The file has further names elsewhere (hard links).", file=name, advice="Drop a copy of it.")
     if found.st_size == 0:
         raise EmptyRecording("The file is empty.", file=name)
     if found.st_size > settings.max_size_mb * _MEGABYTE:

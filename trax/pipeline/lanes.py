@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from loguru import logger
 from trax import errors
 from trax.errors import WorkerCrashed
 from trax.pipeline.decoding import DecodeLimits, decode
+from trax.pipeline.division import Division
 from trax.pipeline.process import ChildProcess
 from trax.pipeline.stages import Lane
 
@@ -70,9 +70,10 @@ class Lanes(Protocol):
 class _Worker:
     """One lane worker process, started when it is first needed and replaced when it dies."""
 
-    def __init__(self, name: str, threads: int, hang_seconds: float) -> None:
+    def __init__(self, name: str, threads: int, share: int, hang_seconds: float) -> None:
         self.name = name
         self.threads = threads
+        self._share = share
         self.last_used = 0.0
         self.is_busy = False
         self._hang_seconds = hang_seconds
@@ -142,6 +143,12 @@ class _Worker:
         if child is not None:
             await child.close()
 
+    async def recycle(self) -> None:
+        """Let the process go when it has grown over its share of the memory: the next task gets a fresh one."""
+        if (view := self.view()) is not None and view.memory > self._share:
+            logger.info("{} worker has grown to {:.0f} MB, over its share: replaced", self.name, view.memory / 1e6)
+            await self.close()
+
     def view(self) -> WorkerView | None:
         if (child := self.child) is None:
             return None
@@ -164,9 +171,12 @@ class _Pool:
         try:
             return await worker.perform(task, on_progress)
         finally:
-            worker.is_busy = False
-            worker.last_used = asyncio.get_running_loop().time()
-            self._free.put_nowait(worker)
+            try:
+                await worker.recycle()
+            finally:
+                worker.is_busy = False
+                worker.last_used = asyncio.get_running_loop().time()
+                self._free.put_nowait(worker)
 
     async def let_idle_go(self, idle_seconds: float) -> None:
         now = asyncio.get_running_loop().time()
@@ -177,27 +187,17 @@ class _Pool:
 
 
 class LocalLanes:
-    """Lanes as processes on this machine.
+    """Lanes as processes on this machine, divided as `division` says: processes, threads and memory."""
 
-    `max_workers` 1: both lanes share a process; 2: one each; more: further transcribers. Threads are divided so that lanes
-    working side by side do not fight over cores.
-    """
-
-    def __init__(self, *, max_workers: int, parallel: bool, hang_seconds: float, idle_seconds: float, limits: DecodeLimits) -> None:
-        cores = len(os.sched_getaffinity(0))
+    def __init__(self, division: Division, *, hang_seconds: float, idle_seconds: float, limits: DecodeLimits) -> None:
         self._limits = replace(limits, silence_seconds=hang_seconds)
         self._idle_seconds = idle_seconds
         self._decoding = asyncio.Semaphore(1)
-        if max_workers == 1 or not parallel:
-            shared = _Pool([_Worker("lane", cores, hang_seconds)])
-            self._pools = {Lane.TRANSCRIBE: shared, Lane.DIARIZE: shared}
-        else:
-            transcribers = max_workers - 1
-            threads = max(1, (cores - 1) // transcribers)
-            self._pools = {
-                Lane.TRANSCRIBE: _Pool([_Worker(f"transcribe-{n}", threads, hang_seconds) for n in range(1, transcribers + 1)]),
-                Lane.DIARIZE: _Pool([_Worker("diarize", 1, hang_seconds)]),
-            }
+        share = int(division.share_gb * 2**30)
+        names = ["lane"] if division.is_shared else [f"transcribe-{n}" for n in range(1, division.transcribers + 1)]
+        transcribers = _Pool([_Worker(name, division.threads, share, hang_seconds) for name in names])
+        diarizer = transcribers if division.is_shared else _Pool([_Worker("diarize", 1, share, hang_seconds)])
+        self._pools = {Lane.TRANSCRIBE: transcribers, Lane.DIARIZE: diarizer}
 
     @property
     def transcribers(self) -> int:

@@ -7,6 +7,7 @@ starts a new one, which recovers; a daemon that limped on without, say, its ledg
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import time
 
@@ -20,6 +21,7 @@ from trax.jobs.folders import StateFolders
 from trax.jobs.ledger import Ledger
 from trax.jobs.seen import Seen
 from trax.pipeline.decoding import DecodeLimits
+from trax.pipeline.division import divide
 from trax.pipeline.lanes import LocalLanes
 from trax.service.commands import Commands
 from trax.service.control import ControlServer
@@ -39,8 +41,8 @@ class Daemon:
         self._settings = settings
         self._folders = StateFolders(settings.state_folder)
         self._folders.make()
-        files.make_folder(settings.inbox_folder, files.SHARED_FOLDER_MODE)
-        files.make_folder(settings.outbox_folder, files.SHARED_FOLDER_MODE)
+        files.make_folder(settings.inbox_folder, 0o770)  # whoever shares our group may drop recordings
+        files.make_folder(settings.outbox_folder)
         self._ledger = Ledger(self._folders.ledger)
         self._seen = Seen(self._folders.ledger / "seen.log")
         self._lanes = lanes_for(settings)
@@ -78,7 +80,7 @@ class Daemon:
     async def _receive(self) -> None:
         """Scan whenever something stirs, and at the latest after the rescan time: watching is a hint, scanning is the truth."""
         intake = self._settings.intake
-        wake = asyncio.Event()
+        wake = self._workshop.unexamined
 
         async def watch() -> None:
             async for names in changes(self._settings.inbox_folder, intake.watch):
@@ -118,9 +120,14 @@ async def _feed_watchdog() -> None:
 
 def lanes_for(settings: Settings) -> LocalLanes:
     """The lanes these settings ask for."""
-    return LocalLanes(
+    division = divide(
+        cores=len(os.sched_getaffinity(0)),
         max_workers=settings.max_workers,
-        parallel=settings.parallel,
+        is_parallel=settings.parallel,
+        memory_gb=settings.max_memory_gb,
+    )
+    return LocalLanes(
+        division,
         hang_seconds=settings.workers.hang_seconds,
         idle_seconds=settings.workers.idle_seconds,
         limits=DecodeLimits(sound_seconds=settings.intake.max_duration_hours * 3600),

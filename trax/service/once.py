@@ -127,7 +127,7 @@ async def _transcribe_one(
     began = time.time()
     with logger.contextualize(job=job):
         try:
-            found = await asyncio.to_thread(validate, source, source.name, settings.intake)
+            found = await asyncio.to_thread(validate, source, source.name, settings.intake, is_ours=False)
             if found is None:
                 raise UnreadableRecording("Someone still writes to the file.", advice="Try again when the copy is done.")
             async with _work_folder(out, job) as folder:

@@ -21,6 +21,7 @@ from loguru import logger
 from trax import files
 from trax.config import Settings, settings_hash, snapshot
 from trax.errors import Cancelled, DiskFull, JobError, StorageError, TraxError, WorkerError
+from trax.intake.duplicates import has_earlier_result
 from trax.intake.names import extension_of, printable, unique
 from trax.intake.validate import is_as_validated
 from trax.jobs import job as jobs
@@ -100,9 +101,8 @@ class Workshop:
         """Give a duplicate the artefacts of the earlier job; what its own settings ask for beyond them is made as for any other."""
         if job.duplicate_of is None:
             return job
-        earlier = self._ledger.get(job.duplicate_of)
         source = self._folders.archive / job.duplicate_of
-        if earlier is None or earlier.status is not Status.COMPLETED or not source.is_dir():
+        if not has_earlier_result(job, self._ledger.get(job.duplicate_of), is_kept=source.is_dir()):
             return replace(job, duplicate_of=None)
         artefacts.copy_small(source, self._folders.work / job.id, STAGES)
         return job
