@@ -118,6 +118,7 @@ class _Run:
             models_folder=str(work.models_folder),
         )
         artefacts.forget(work.folder, stage)  # a stamp of before must not come to lie beside a file of now
+        self._tell(stage, 0.0)
         started = time.monotonic()
         result = await self._lanes.run(task, lambda fraction: self._tell(stage, fraction))
         if stage == PLAN:

@@ -1,0 +1,123 @@
+"""What a running daemon meets once in a thousand times, brought about on purpose."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rig import PATIENCE
+
+from trax import files
+from trax.config import Settings
+from trax.errors import StorageError
+from trax.jobs.folders import SOURCE_FILE, StateFolders, write_job
+from trax.jobs.job import Job, Status
+from trax.jobs.ledger import Ledger
+from trax.jobs.seen import Seen
+from trax.service import receiving
+from trax.service.daemon import lanes_for
+from trax.service.receiving import Receiver
+from trax.service.working import Workshop, snapshot_of
+
+
+class House:
+    """The daemon's parts over a root, with one job in work."""
+
+    def __init__(self, root: Path, status: Status) -> None:
+        self.settings = Settings(root=str(root))
+        self.folders = StateFolders(self.settings.state_folder)
+        self.folders.make()
+        for folder in (self.settings.inbox_folder, self.settings.outbox_folder):
+            files.make_folder(folder)
+        self.ledger = Ledger(self.folders.ledger)
+        seen = Seen(self.folders.ledger / "seen.log")
+        self.lanes = lanes_for(self.settings)
+        self.workshop = Workshop(self.settings, self.folders, self.ledger, seen, self.lanes)
+        self.receiver = Receiver(self.settings, self.folders, self.ledger, seen, self.workshop)
+        plain, digest, stages = snapshot_of(self.settings)
+        now = time.time()
+        self.job = Job("20260101-000000-abcdef", "talk.wav", "talk", stages, plain, digest, created=now, changed=now, status=status)
+        work = self.folders.work / self.job.id
+        work.mkdir()
+        (work / SOURCE_FILE).write_bytes(b"RIFF")
+        write_job(work, self.job)
+        self.ledger.put(self.job)
+
+    @property
+    def status(self) -> Status | None:
+        job = self.ledger.get(self.job.id)
+        return job.status if job else None
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not is_so():  # noqa: ASYNC110 - nothing tells when the task is let go
+            await asyncio.sleep(0.01)
+
+
+def test_a_job_that_is_cancelled_before_its_first_step_is_cancelled(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        house = House(tmp_path, Status.QUEUED)
+        running = asyncio.create_task(house.workshop.run())
+        await asyncio.sleep(0)  # the workshop has made the job's task, which has not begun
+        assert house.workshop._in_hand
+        assert house.status is Status.QUEUED
+        house.workshop.cancel(house.job.id)
+        await until(lambda: not house.workshop._in_hand)
+        assert house.status is Status.CANCELLED
+        assert (house.settings.outbox_folder / "talk.error.json").is_file()
+        house.workshop.retry(house.job.id, None)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await house.lanes.close()
+
+    asyncio.run(scenario())
+
+
+def test_asked_to_stop_before_a_jobs_first_step_no_attempt_is_charged(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        house = House(tmp_path, Status.QUEUED)
+        running = asyncio.create_task(house.workshop.run())
+        await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        job = house.ledger.get(house.job.id)
+        assert job is not None
+        assert (job.status, job.attempts) == (Status.QUEUED, 0)
+
+    asyncio.run(scenario())
+
+
+def test_a_recording_that_the_disk_cannot_read_fails_and_the_rest_goes_on(tmp_path: Path, monkeypatch) -> None:
+    def broken(*_: object) -> None:
+        raise StorageError("The recording cannot be read: Input/output error.")
+
+    async def scenario() -> None:
+        house = House(tmp_path, Status.CLAIMED)
+        monkeypatch.setattr(receiving, "validate", broken)
+        await house.receiver.look()
+        assert house.status is Status.FAILED
+        assert (house.settings.outbox_folder / "talk.error.json").is_file()
+
+    asyncio.run(scenario())
+
+
+def test_a_job_that_is_cancelled_while_it_is_examined_stays_cancelled(tmp_path: Path, monkeypatch) -> None:
+    async def scenario() -> None:
+        house = House(tmp_path, Status.CLAIMED)
+        loop = asyncio.get_running_loop()
+
+        def cancelled_meanwhile(*_: object) -> None:
+            asyncio.run_coroutine_threadsafe(cancel(), loop).result(PATIENCE)
+            raise StorageError("The recording is not there any more.")
+
+        async def cancel() -> None:
+            house.workshop.cancel(house.job.id)
+
+        monkeypatch.setattr(receiving, "validate", cancelled_meanwhile)
+        await house.receiver.look()
+        assert house.status is Status.CANCELLED
+
+    asyncio.run(scenario())
