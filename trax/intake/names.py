@@ -64,7 +64,13 @@ def unique(wanted: str, is_taken: Callable[[str], bool]) -> str:
 
 def printable(name: str) -> str:
     r"""A name for logs and terminals: what is not visible text is escaped as `\n`, `\u202e` or `\xff`, and so is the backslash."""
-    return "".join(_escaped(character) if character == "\\" or _is_unprintable(character) else character for character in name)
+    return "".join(character if _is_visible(character) else _escaped(character) for character in name)
+
+
+def _is_visible(character: str) -> bool:
+    # str.isprintable also says no to what is private or not assigned yet: no terminal is known to leave those alone
+    is_text = character.isprintable() or character in _JOINERS or unicodedata.category(character) == "Zs"
+    return is_text and character != "\\"
 
 
 def _safe_stem(stem: str) -> str:

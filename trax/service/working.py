@@ -135,7 +135,10 @@ class Workshop:
                 self._fail(self._current(job), WorkerError(f"Trax failed on this recording: {type(error).__name__}: {error}"))
 
     def _current(self, job: Job) -> Job:
-        return self._ledger.get(job.id) or job
+        """The job as the ledger has it, with the stage it is in: what the ledger hears of a stage is where a run ended."""
+        current = self._ledger.get(job.id) or job
+        live = self.live.get(job.id)
+        return jobs.enter_stage(current, live.stage, time.time()) if live and current.status is Status.RUNNING else current
 
     def _work(self, job: Job, folder: Path) -> Work:
         return Work(
