@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from itertools import permutations
+from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -247,23 +248,25 @@ class Conflict(NamedTuple):
     words: str
 
 
+#: What the settings know and no stage does yet: anything but the default would be a wish that is never heard.
+_NOT_BUILT = {
+    "the refinement pass": ("stages.refine", "asr.refine_model"),
+    "enhancement": ("stages.enhance", *(f"enhance.{name}" for name in Enhance.model_fields)),
+    "knowledge of domains": ("domain.name", "domain.auto_detect"),
+}
+
+
 def conflicts(settings: Settings) -> list[Conflict]:
     """Every impossible combination, and what is asked for but not built yet."""
     found = folder_conflicts({"inbox": settings.inbox_folder, "outbox": settings.outbox_folder, "state": settings.state_folder})
-    low, high = settings.diarize.min_speakers, settings.diarize.max_speakers
-    if low > high:
-        found.append(Conflict(("diarize.min_speakers", "diarize.max_speakers"), f"{low} is above diarize.max_speakers, which is {high}"))
-    first, last = settings.retries.first_delay_seconds, settings.retries.max_delay_seconds
-    if first > last:
-        keys = ("retries.first_delay_seconds", "retries.max_delay_seconds")
-        found.append(Conflict(keys, f"{first:g} is above retries.max_delay_seconds, which is {last:g}"))
-    for wanted, key, what in (
-        (settings.stages.refine, "stages.refine", "the refinement pass"),
-        (settings.stages.enhance, "stages.enhance", "enhancement"),
-        (settings.domain.auto_detect, "domain.auto_detect", "domain detection"),
-    ):
-        if wanted:
-            found.append(Conflict((key,), f"{what} is not built yet; set {key} to false"))
+    for least, most in (("diarize.min_speakers", "diarize.max_speakers"), ("retries.first_delay_seconds", "retries.max_delay_seconds")):
+        low, high = attrgetter(least, most)(settings)
+        if low > high:
+            found.append(Conflict((least, most), f"{low:g} is above {most}, which is {high:g}"))
+    for what, keys in _NOT_BUILT.items():
+        for key in keys:
+            if attrgetter(key)(settings) != (default := attrgetter(key)(JobSettings())):
+                found.append(Conflict((key,), f"{what} is not built yet; set {key} to {json.dumps(default)}"))
     return found
 
 

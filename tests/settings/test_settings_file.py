@@ -92,7 +92,7 @@ class TestEnvironment:
                 "TRAX_DIARIZE_THRESHOLD": "0.5",
                 "TRAX_RETENTION_ARCHIVE_DAYS": "null",
                 "TRAX_SOCKET": "",
-                "TRAX_ENHANCE_USER_PROMPT": "Mend this: {text}",
+                "TRAX_INBOX": "to do: {all}",
                 "TRAX_DATA": "/elsewhere",
                 "HOME": "/",
             },
@@ -101,7 +101,7 @@ class TestEnvironment:
         assert (settings.asr.language, settings.asr.vocabulary) == ("no", ("New York", "Trax"))
         assert (settings.output.formats, settings.diarize.threshold) == (("json", "txt"), 0.5)
         assert (settings.retention.archive_days, settings.socket) == (None, None)
-        assert settings.enhance.user_prompt == "Mend this: {text}"
+        assert settings.inbox == "to do: {all}"
 
     def test_every_setting_can_be_overridden_with_its_default(self, write):
         environ = {key.variable: _as_text(key.default) for key in KEYS.values()}
@@ -184,7 +184,7 @@ log:
             "trax.yaml:16: intake.formats: has '.exe', which is not one of .mp3 .mp4 .wav .m4a .webm .flac .ogg .opus .mkv .mov .aac",
             "trax.yaml:17: intake.max_size_mb: must be more than 0, but is -1",
             "trax.yaml:18: enhance: needs settings below it, as `name: value`",
-            "trax.yaml:19: domain.auto_detect: domain detection is not built yet; set domain.auto_detect to false",
+            "trax.yaml:19: domain.auto_detect: knowledge of domains is not built yet; set domain.auto_detect to false",
             "trax.yaml:21: log.level: must be 'DEBUG', 'INFO', 'WARNING' or 'ERROR', but is 'trace'",
         ]
         assert "hush" not in "".join(told)
@@ -277,6 +277,20 @@ class TestVersion:
             "TRAX_VERSION v2+: stages.refine: the refinement pass is not built yet; set stages.refine to false",
             "TRAX_VERSION v2+: stages.enhance: enhancement is not built yet; set stages.enhance to false",
         ]
+
+    @pytest.mark.parametrize(
+        ("key", "value", "told"),
+        [
+            ("asr.refine_model", "large-v3", 'the refinement pass is not built yet; set asr.refine_model to "auto"'),
+            ("enhance.model", "gpt", 'enhancement is not built yet; set enhance.model to "deepseek-chat"'),
+            ("enhance.base_url", "http://here", 'enhancement is not built yet; set enhance.base_url to "https://api.deepseek.com"'),
+            ("enhance.system_prompt", "Mend.", 'enhancement is not built yet; set enhance.system_prompt to ""'),
+            ("enhance.user_prompt", "This: {text}", 'enhancement is not built yet; set enhance.user_prompt to ""'),
+            ("domain.name", "medical", 'knowledge of domains is not built yet; set domain.name to "general"'),
+        ],
+    )
+    def test_a_wish_that_no_stage_would_hear_is_refused(self, write, key, value, told):
+        assert problems(write(""), overrides={key: value}) == [f"--set {key}: {told}"]
 
     def test_none_is_the_defaults(self, write):
         assert load_settings(write("version: null\n"), {}) == Settings()
