@@ -122,6 +122,16 @@ def test_what_fails_is_told_and_the_next_task_is_done(lane, task, tmp_path):
     assert lane.answer()[0]["event"] == "done"
 
 
+def test_a_fault_is_logged_with_its_job(lane, task):
+    lane.say(task(1, "dance"))
+    lane.answer()
+    lane.process.stdin.close()
+    said = lane.process.stderr.read().decode()
+    lane.process.stdin = None
+    assert "[20261122-190512-7f3a9c] task dance failed" in said
+    assert len(said.splitlines()) == 1
+
+
 def test_a_cancelled_task_is_given_up_and_the_next_is_done(lane, task, tmp_path):
     minutes_of_silence(tmp_path, 8)
     lane.say(task(1, "vad", "vad.json"))

@@ -18,6 +18,7 @@ from trax.errors import JobError, UnreadableRecording
 from trax.jobs.folders import JOB_FILE, SOURCE_FILE, Part, StateFolders, file_away, home, read_job, subfolders
 from trax.jobs.job import Job, Status, complete, fail, recover
 from trax.jobs.ledger import Ledger
+from trax.log import about
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +91,11 @@ def reconcile(
         decision = decide(known, found, is_published=subject is not None and is_published(subject), now=now, policy=policy)
         if decision is None:
             if subject is None:
-                logger.error("The folder of job {} has no readable {}: it stays where it is.", job_id, JOB_FILE)
+                with about(job_id):
+                    logger.error("its folder has no readable {} and stays where it is", JOB_FILE)
             continue
-        logger.info("Job {}: {}.", job_id, decision.why)
+        with about(job_id):
+            logger.info("{}", decision.why)
         if decision.job is None:
             files.remove_tree(folders.work / job_id)
             continue

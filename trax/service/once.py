@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loguru import logger
-
 from trax import files
 from trax.config import Settings
 from trax.errors import TraxError, UnreadableRecording, WorkerError
@@ -22,6 +20,7 @@ from trax.intake.names import extension_of, unique
 from trax.intake.validate import validate
 from trax.jobs.folders import StateFolders
 from trax.jobs.job import new_job_id
+from trax.log import about
 from trax.pipeline import answer
 from trax.pipeline.lanes import LocalLanes
 from trax.pipeline.publish import publish
@@ -125,7 +124,7 @@ async def _transcribe_one(
     job = new_job_id(time.time(), secrets.randbits(24))
     plain, digest, _ = snapshot_of(settings)
     began = time.time()
-    with logger.contextualize(job=job):
+    with about(job):
         try:
             found = await asyncio.to_thread(validate, source, source.name, settings.intake, is_ours=False)
             if found is None:

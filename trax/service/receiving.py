@@ -21,6 +21,7 @@ from trax.jobs.folders import SOURCE_FILE, StateFolders
 from trax.jobs.job import Job, Status
 from trax.jobs.ledger import Ledger
 from trax.jobs.seen import Seen
+from trax.log import about
 from trax.service.working import Workshop, snapshot_of
 
 
@@ -43,7 +44,7 @@ class Receiver:
         """Take in whatever has settled; returns the seconds until another look may find more. Raises StorageError from the ledger."""
         rest = self._settings.intake.rescan_seconds
         for job in self._ledger.by_status(Status.CLAIMED):
-            with logger.contextualize(job=job.id):
+            with about(job.id):
                 await self.examine(job.id)
         settled = await asyncio.to_thread(self._inbox.look, time.monotonic())
         for name, sighting in settled.items():
@@ -74,7 +75,7 @@ class Receiver:
         if folder is None:
             self._inbox.unsettle(name)
             return
-        with logger.contextualize(job=job.id):
+        with about(job.id):
             logger.info("claimed {} ({} bytes)", printable(name), sighting.size)
             self._ledger.put(job)
             await self.examine(job.id)

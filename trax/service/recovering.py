@@ -14,6 +14,7 @@ from trax.jobs.job import Job, Status
 from trax.jobs.ledger import Ledger
 from trax.jobs.recovery import reconcile
 from trax.jobs.seen import Seen
+from trax.log import about
 from trax.pipeline.publish import is_published
 from trax.service.working import Workshop, run_of
 
@@ -29,13 +30,15 @@ def recover(settings: Settings, folders: StateFolders, ledger: Ledger, seen: See
         return folder is not None and is_published(settings.outbox_folder, folder, run_of(job))
 
     def answer_failure(job: Job) -> None:
-        workshop.answer_failure(job, errors.from_dict(dict(job.error or {})))
+        with about(job.id):
+            workshop.answer_failure(job, errors.from_dict(dict(job.error or {})))
 
     touched = reconcile(
         ledger, folders, is_published=published, answer_failure=answer_failure, now=time.time(), policy=settings.retries
     )
     for job in touched:
-        logger.info("recovered as {}: {}", job.status.value, job.id)
+        with about(job.id):
+            logger.info("recovered as {}", job.status.value)
     _remove_staging(settings)
     if seen.needs_rebuild:
         completed = [job for job in ledger.everything() if job.status is Status.COMPLETED]

@@ -29,6 +29,7 @@ from trax.jobs.folders import SOURCE_FILE, StateFolders, file_away, read_job
 from trax.jobs.job import Job, Status
 from trax.jobs.ledger import Ledger
 from trax.jobs.seen import Seen
+from trax.log import about
 from trax.pipeline import answer, artefacts
 from trax.pipeline.lanes import LocalLanes
 from trax.pipeline.publish import Manifest, publish
@@ -111,7 +112,7 @@ class Workshop:
         folder = self._folders.work / job.id
         job = jobs.start(job, time.time())
         self._ledger.put(job)  # the attempt is counted before any work is done
-        with logger.contextualize(job=job.id):
+        with about(job.id):
             logger.info("started (attempt {}): {}", job.attempts, printable(job.source_name))
             try:
                 job = self._with_earlier_result(job)
@@ -204,7 +205,7 @@ class Workshop:
 
     def refuse(self, job: Job, error: TraxError) -> None:
         """Answer a claimed recording that did not pass validation. Raises StorageError."""
-        with logger.contextualize(job=job.id):
+        with about(job.id):
             self._fail(job, error)
 
     def _give_up(self, error: TraxError, ended: Job) -> None:
@@ -232,7 +233,8 @@ class Workshop:
         if job.status is Status.RUNNING:
             self._to_cancel.add(job.id)  # its task ends it
         else:
-            self._give_up(Cancelled("The job was cancelled."), ended)
+            with about(job.id):
+                self._give_up(Cancelled("The job was cancelled."), ended)
         return job.id
 
     def retry(self, text: str, settings: Settings | None) -> Job:
@@ -249,6 +251,8 @@ class Workshop:
         self._ledger.put(again)  # first: when we are ended before the move, recovery brings the folder to where the ledger says
         file_away(self._folders, again)
         (self.wake if again.status is Status.QUEUED else self.unexamined).set()
+        with about(job.id):
+            logger.info("taken up again, as asked")
         return again
 
     def remove_outdated(self) -> None:
@@ -262,7 +266,8 @@ class Workshop:
                 job = read_job(folder)
                 if job.finished is not None and job.finished < limit:
                     files.remove_tree(folder)
-                    logger.info("removed from the archive after {:g} days: {}", days, job.id)
+                    with about(job.id):
+                        logger.info("removed from the archive after {:g} days", days)
 
 
 def run_of(job: Job) -> str:

@@ -73,8 +73,7 @@ def _perform(worker: Worker, message: Mapping[str, Any], inbound: _Inbound, chan
     task_id = int(message["id"])
     try:
         task = Task.from_plain(message)
-        with logger.contextualize(job=task.job):
-            result = worker.perform(task, _Progress(channel, task_id), lambda: inbound.is_cancelled(task_id))
+        result = worker.perform(task, _Progress(channel, task_id), lambda: inbound.is_cancelled(task_id))
     except TraxError as error:
         channel.send(id=task_id, event="error", error=error.as_dict())
     except MemoryError:
@@ -97,7 +96,9 @@ def main() -> None:
     worker = Worker()
     channel.send(event="ready", pid=os.getpid())
     while True:
-        _perform(worker, inbound.tasks.get(), inbound, channel)
+        message = inbound.tasks.get()
+        with log.about(str(message.get("job", "-"))):
+            _perform(worker, message, inbound, channel)
 
 
 if __name__ == "__main__":
