@@ -5,6 +5,8 @@ Needs the Debian packages `flite` (the voices), `sox` and `libsox-fmt-base` (whi
 The sound is the same on every run; the file differs only in the serial number that Vorbis draws.
 """
 
+from __future__ import annotations
+
 import array
 import json
 import subprocess
@@ -30,7 +32,7 @@ TURNS = [
 CLOSING_SILENCE = 0.5
 
 
-def speak(voice: str, text: str, folder: Path) -> array.array:
+def speak(voice: str, text: str, folder: Path) -> array.array[int]:
     """The text in a voice of flite: 16-bit samples at 16 kHz, without the silence at its ends, peak at -3 dB."""
     raw, trimmed = folder / "raw.wav", folder / "trimmed.wav"
     subprocess.run(["flite", "-voice", voice, "-t", text, "-o", raw], check=True)
@@ -40,7 +42,7 @@ def speak(voice: str, text: str, folder: Path) -> array.array:
         return array.array("h", sound.readframes(sound.getnframes()))
 
 
-def silence(seconds: float) -> array.array:
+def silence(seconds: float) -> array.array[int]:
     """So many seconds of nothing."""
     return array.array("h", bytes(2 * round(seconds * RATE)))
 

@@ -98,7 +98,7 @@ def _show(outbox: Path) -> int:
         bool(transcript["segments"]) and len(transcript["speakers"]) > 1,
         len(pysubs2.load(str(subtitles))) == len(transcript["segments"]),
         len(webvtt.read(str(outbox / "conversation.vtt"))) == len(transcript["segments"]),
-        len(load_rttm(outbox / "conversation.rttm")) == 1,
+        len(load_rttm(outbox / "conversation.rttm")) == 1,  # type: ignore[no-untyped-call] # pyannote ships no types
         bool((outbox / "conversation.txt").read_text()),
         len((outbox / "conversation.ctm").read_text().splitlines()) >= len(transcript["word_segments"]),
     ]

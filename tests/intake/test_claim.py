@@ -124,7 +124,7 @@ def changed_in_flight(monkeypatch: pytest.MonkeyPatch, act: object) -> None:
     def take_and_act(path: Path, source: Path, side: Path) -> Path | None:
         moved = take(path, source, side)
         assert moved is not None
-        act(path, moved)  # type: ignore[operator]
+        act(path, moved)
         return moved
 
     monkeypatch.setattr(claim_module, "_take", take_and_act)

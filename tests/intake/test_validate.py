@@ -52,7 +52,7 @@ def as_nobody() -> Iterator[None]:
 
 def made(**fields: object) -> Job:
     job = Job("id", "talk.mp3", "talk", (), {}, "h", created=1.0, changed=1.0, media_id="ab", status=Status.COMPLETED)
-    return dataclasses.replace(job, **fields)  # type: ignore[arg-type]
+    return dataclasses.replace(job, **fields)
 
 
 def test_a_recording_is_hashed(source: Path) -> None:

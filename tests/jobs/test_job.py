@@ -24,7 +24,7 @@ FULL = DiskFull("No room.")
 
 def claimed(**fields: object) -> Job:
     job = Job("20261122-190512-7f3a9c", "talk.mp3", "talk", ("transcribe",), {"a": 1}, "0011", created=100.0, changed=100.0)
-    return dataclasses.replace(job, **fields)  # type: ignore[arg-type]
+    return dataclasses.replace(job, **fields)
 
 
 def queued() -> Job:

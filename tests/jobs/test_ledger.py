@@ -33,7 +33,7 @@ def job(number: int, status: Status = Status.QUEUED, **fields: object) -> Job:
         status=status,
         finished=3000.0 + number if status in {Status.COMPLETED, Status.FAILED, Status.CANCELLED} else None,
     )
-    return dataclasses.replace(made, **fields)  # type: ignore[arg-type]
+    return dataclasses.replace(made, **fields)
 
 
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,7 +172,7 @@ class TestSnapshots:
         ledger = Ledger(original)
         ledger.put(job(1))
         ledger.put(job(1, Status.RUNNING))
-        newest = max(original.glob("ledger-?.json"), key=lambda path: unpack(path.read_bytes()).sequence)  # type: ignore[union-attr]
+        newest = max(original.glob("ledger-?.json"), key=lambda path: unpack(path.read_bytes()).sequence)
         whole = newest.read_bytes()
         for length in range(len(whole)):
             newest.write_bytes(whole[:length])
@@ -292,7 +292,7 @@ class Remembered(RuleBasedStateMachine):
             calls += 1
             if calls == at and not after:
                 raise Crash
-            write(*arguments)  # type: ignore[arg-type]
+            write(*arguments)
             if calls == at:
                 raise Crash
 
@@ -318,7 +318,7 @@ class Remembered(RuleBasedStateMachine):
     def lose_the_former_snapshot(self, part: float) -> None:
         snapshots = {path: unpack(path.read_bytes()) for path in self.folder.glob("ledger-?.json")}
         if len(snapshots) == 2:
-            former = min(snapshots, key=lambda path: snapshots[path].sequence)  # type: ignore[union-attr]
+            former = min(snapshots, key=lambda path: snapshots[path].sequence)
             former.write_bytes(former.read_bytes()[: int(part * former.stat().st_size)])
             self.ledger = Ledger(self.folder)
             assert len(self.ledger.damaged) == 1

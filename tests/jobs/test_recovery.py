@@ -33,7 +33,7 @@ def job(status: Status, number: int = 1, **fields: object) -> Job:
         attempts=1 if status is Status.RUNNING else 0,
         finished=2000.0 if status in {Status.COMPLETED, Status.FAILED, Status.CANCELLED} else None,
     )
-    return dataclasses.replace(made, **fields)  # type: ignore[arg-type]
+    return dataclasses.replace(made, **fields)
 
 
 @pytest.fixture
