@@ -28,24 +28,34 @@ _NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
+def storage_error(action: str, error: OSError, path: Path | None = None) -> StorageError:
+    """What the disk refused, as an error of ours: "Could not <action>", and DiskFull when it was for lack of room."""
+    kind = DiskFull if error.errno in _NO_ROOM else StorageError
+    file = None if path is None else os.fsencode(path).decode(errors="backslashreplace")
+    return kind(f"Could not {action}: {error.strerror}.", file=file)
+
+
 @contextlib.contextmanager
 def _told(action: str, path: Path) -> Iterator[None]:
-    """Turn an OSError into an error of ours that names the file and says whether it was for lack of room."""
+    """Turn an OSError into an error of ours."""
     try:
         yield
     except OSError as error:
-        kind = DiskFull if error.errno in _NO_ROOM else StorageError
-        raise kind(f"Could not {action}: {error.strerror}.", file=os.fsencode(path).decode(errors="backslashreplace")) from error
+        raise storage_error(action, error, path) from error
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, os.O_RDONLY | flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable."""
     with _told("sync the folder", folder):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _sync(folder, os.O_DIRECTORY)
 
 
 def make_folder(folder: Path, mode: int = FOLDER_MODE) -> None:
@@ -102,11 +112,7 @@ def append(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
 def sync_file(path: Path) -> None:
     """Make a file's bytes durable."""
     with _told("sync", path):
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _sync(path, os.O_NOFOLLOW)
 
 
 def rename(source: Path, target: Path) -> None:
@@ -156,7 +162,7 @@ def link(target: Path, name: Path) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hex. A link is not followed."""
+    """The SHA-256 of a file's bytes, in hex. A link is not followed. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     with os.fdopen(descriptor, "rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
@@ -177,7 +183,9 @@ def copy(source: Path, target: Path, mode: int = FILE_MODE) -> str:
                 handle.write(chunk)
 
     write_with(target, fill, mode)
-    if sha256_of(target) != digest.hexdigest():
+    with _told("read back", target):
+        arrived = sha256_of(target)
+    if arrived != digest.hexdigest():
         raise StorageError("The copy differs from the original.", file=str(target))
     return digest.hexdigest()
 

@@ -17,6 +17,7 @@ import yaml
 
 from trax import __version__
 from trax.cli.main import main
+from trax.cli.models import tool
 from trax.config import Retries, Settings, settings_hash, snapshot
 from trax.errors import DamagedRecording, JobError
 from trax.jobs import job as machine
@@ -295,6 +296,12 @@ def test_config_show_prints_settings_that_can_be_used(trax_ctl: Ctl, root: Path)
     (root / "again.yaml").write_text(shown.stdout)
     again = trax_ctl("config", "show", str(root / "again.yaml"), "--json")
     assert json.loads(again.stdout) == yaml.safe_load(shown.stdout)
+
+
+def test_what_lies_in_the_working_folder_is_never_run(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "argparse.py").write_text("raise SystemExit('run by mistake')")
+    monkeypatch.chdir(tmp_path)
+    assert tool(settings, "models", "list")["models"]
 
 
 def test_models_list_and_verify(trax_ctl: Ctl) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ import pytest
 
 from trax.errors import (
     DamagedRecording,
+    DiskFull,
     EmptyRecording,
     RecordingTooLarge,
     StorageError,
@@ -128,6 +130,24 @@ def test_a_recording_that_is_gone_or_a_link_is_an_error_of_ours(tmp_path, lanes,
             for name in ("gone", "link"):
                 with pytest.raises(StorageError, match="Could not open"):
                     await local.run(task(DECODE, source=str(tmp_path / name)), ignore)
+
+    run(main)
+
+
+def test_a_disk_without_room_for_the_sound_is_told_as_such(tmp_path, lanes, task, speech, monkeypatch):
+    really_open = os.open
+
+    def full(path, flags, *rest, **named):
+        if flags & os.O_CREAT and os.fspath(path).endswith(".tmp"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+        return really_open(path, flags, *rest, **named)
+
+    async def main() -> None:
+        async with lanes() as local:
+            monkeypatch.setattr(os, "open", full)
+            with pytest.raises(DiskFull, match="No space left"):
+                await local.run(task(DECODE, source=str(speech)), ignore)
+            monkeypatch.undo()
 
     run(main)
 

@@ -276,3 +276,15 @@ def test_killed_on_the_way_and_retried_with_another_result_only_the_last_is_ther
             place.publish("a", "1", outputs("a", "1"))
         place.publish("a", "2", outputs("a", "2", srt="better words"))
         assert place.seen() == named("talk", outputs("a", "2", srt="better words"))
+
+
+def test_a_file_that_may_not_be_read_is_somebody_elses(place, monkeypatch):
+    place.publish("a", "1", outputs("a", "1"))
+
+    def refuse(path: Path) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(files, "sha256_of", refuse)
+    assert not place.is_published("a", "1")
+    assert place.publish("a", "2", outputs("a", "2")) == "talk (2)"
+    assert place.seen() == named("talk", outputs("a", "1")) | named("talk (2)", outputs("a", "2"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -14,9 +15,9 @@ from pathlib import Path
 import pytest
 from rig import PATIENCE, WORDS, Traxd, stamps
 
-from trax.errors import JobError
+from trax.errors import ControlError, JobError
 from trax.jobs.job import Status
-from trax.service.control import may_ask
+from trax.service.control import ControlServer, may_ask
 
 
 @pytest.fixture
@@ -197,3 +198,13 @@ def test_a_stranger_who_gets_at_the_socket_is_refused(tmp_path: Path) -> None:
         os.waitpid(child, 0)
     assert told["ok"] is False
     assert "may not" in told["error"]["what"]
+
+
+def test_a_socket_that_has_no_place_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+
+    async def handle(_request: object) -> dict[str, object]:
+        return {}
+
+    with pytest.raises(ControlError, match="cannot be made"):
+        asyncio.run(ControlServer(tmp_path / "file" / "traxd.sock", handle).start())

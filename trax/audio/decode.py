@@ -23,15 +23,8 @@ from av.container import InputContainer
 from trax.audio.complete import is_duration_stated, missing_bytes
 from trax.audio.formats import DECODERS, DEMUXERS, SAMPLE_BYTES, SAMPLE_RATE, agree, container_for, has_magic
 from trax.audio.mixdown import Mixdown
-from trax.errors import (
-    DamagedRecording,
-    DiskFull,
-    EmptyRecording,
-    NoAudio,
-    RecordingTooLarge,
-    StorageError,
-    UnsupportedRecording,
-)
+from trax.errors import DamagedRecording, EmptyRecording, NoAudio, RecordingTooLarge, UnsupportedRecording
+from trax.files import storage_error
 
 _READ_BYTES = 1 << 18
 _OPTIONS = {"format_whitelist": DEMUXERS, "codec_whitelist": ",".join(sorted(DECODERS))}
@@ -87,8 +80,7 @@ class _Output:
             except OSError as error:
                 if error.errno == errno.EFBIG:
                     raise _too_long(self._limits) from error
-                kind = DiskFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else StorageError
-                raise kind(f"Could not write the decoded sound: {error.strerror}.") from error
+                raise storage_error("write the decoded sound", error) from error
 
     def write_silence(self, seconds: float) -> None:
         samples = round(seconds * SAMPLE_RATE)

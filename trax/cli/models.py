@@ -50,7 +50,8 @@ def tool(settings: Settings, *words: str) -> dict[str, Any]:
         WorkerCrashed: It ended without an answer.
         WorkerHung: It did not end in time.
     """
-    command = [sys.executable, "-m", "trax.worker.tools", *_with_state(words, settings.state_folder)]
+    # -P: never import from the working directory, where anything may lie
+    command = [sys.executable, "-P", "-m", "trax.worker.tools", *_with_state(words, settings.state_folder)]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False)
     except subprocess.TimeoutExpired as error:

@@ -41,7 +41,7 @@ def setup_ge2e(into: Path, wheel: Path | None = None) -> Path:
 
 
 def _fetch(folder: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]
+    command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]
     command += ["--require-hashes", "--requirement", "/dev/stdin", "--dest", str(folder)]
     requirement = f"{REQUIREMENT} --hash=sha256:{WHEEL_SHA256}\n"
     try:

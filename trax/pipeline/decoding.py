@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from trax import files
-from trax.errors import RecordingTooLarge, StorageError, WorkerCrashed, WorkerHung
+from trax.errors import RecordingTooLarge, WorkerCrashed, WorkerHung
 from trax.pipeline.process import ChildProcess
 
 _SAMPLE_BYTES = 2
@@ -34,7 +34,7 @@ async def decode(
     """Decode `source` to 16 kHz mono PCM at `target`, durably; returns container, codec, sample_rate, channels and duration.
 
     Raises the RecordingError the child found, WorkerCrashed when it fell over the file, WorkerHung when it took too long,
-    StorageError when the recording or the PCM cannot be opened.
+    StorageError when the recording or the PCM cannot be opened, DiskFull when it was for lack of room.
     """
     temporary = target.with_name(f".{target.name}.tmp")
     source_fd = _open(source, os.O_RDONLY | os.O_NONBLOCK)
@@ -57,7 +57,7 @@ def _open(path: Path, flags: int) -> int:
     try:
         return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, files.FILE_MODE)
     except OSError as error:
-        raise StorageError(f"Could not open the file: {error.strerror}.", file=str(path)) from error
+        raise files.storage_error("open the file", error, path) from error
 
 
 async def _decode(

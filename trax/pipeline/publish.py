@@ -72,8 +72,10 @@ def is_published(outbox: Path, folder: Path, run: str) -> bool:
 
 
 def _is(path: Path, hashes: frozenset[str] | set[str]) -> bool:
-    """Whether a regular file lies there whose bytes have one of these hashes."""
-    return bool(hashes) and path.is_file() and not path.is_symlink() and files.sha256_of(path) in hashes
+    """Whether a regular file lies there whose bytes have one of these hashes; what may not be read is nothing the job put there."""
+    with contextlib.suppress(OSError):
+        return bool(hashes) and path.is_file() and not path.is_symlink() and files.sha256_of(path) in hashes
+    return False
 
 
 def _still_own(outbox: Path, published: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:

@@ -46,11 +46,9 @@ class ControlServer:
     async def start(self) -> None:
         """Listen. A socket that a killed daemon left behind is replaced: the caller holds the daemon's lock. Raises ControlError."""
         try:
-            if stat.S_ISSOCK(os.lstat(self._path).st_mode):
-                self._path.unlink()
-        except FileNotFoundError:
-            pass
-        try:
+            with contextlib.suppress(FileNotFoundError):
+                if stat.S_ISSOCK(self._path.lstat().st_mode):
+                    self._path.unlink()
             before = os.umask(0o177)  # closed to all until the mode is set
             try:
                 self._server = await asyncio.start_unix_server(self._serve, self._path, limit=_LINE_LIMIT)
