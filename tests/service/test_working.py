@@ -13,13 +13,15 @@ from trax import files
 from trax.config import Settings
 from trax.errors import StorageError
 from trax.jobs.folders import SOURCE_FILE, StateFolders, write_job
-from trax.jobs.job import Job, Status
+from trax.jobs.job import Job, Status, accept, start
 from trax.jobs.ledger import Ledger
 from trax.jobs.seen import Seen
+from trax.pipeline.publish import publish
 from trax.service import receiving
 from trax.service.daemon import lanes_for
 from trax.service.receiving import Receiver
-from trax.service.working import Workshop, snapshot_of
+from trax.service.recovering import recover
+from trax.service.working import Workshop, run_of, snapshot_of
 
 
 class House:
@@ -32,7 +34,7 @@ class House:
         for folder in (self.settings.inbox_folder, self.settings.outbox_folder):
             files.make_folder(folder)
         self.ledger = Ledger(self.folders.ledger)
-        seen = Seen(self.folders.ledger / "seen.log")
+        self.seen = seen = Seen(self.folders.ledger / "seen.log")
         self.lanes = lanes_for(self.settings)
         self.workshop = Workshop(self.settings, self.folders, self.ledger, seen, self.lanes)
         self.receiver = Receiver(self.settings, self.folders, self.ledger, seen, self.workshop)
@@ -121,3 +123,22 @@ def test_a_job_that_is_cancelled_while_it_is_examined_stays_cancelled(tmp_path: 
         assert house.status is Status.CANCELLED
 
     asyncio.run(scenario())
+
+
+def test_what_was_published_before_trax_was_killed_is_finished_as_it_would_have_been(tmp_path: Path) -> None:
+    house = House(tmp_path, Status.CLAIMED)
+    running = start(accept(house.job, media_id="ab" * 32, size=4, now=time.time()), time.time())
+    house.ledger.put(running)
+    work = house.folders.work / running.id
+    (work / "pcm.raw").write_bytes(bytes(4))
+    publish(house.settings.outbox_folder, work, running.id, run_of(running), {".json": b"{}"}, lambda _is_taken: "talk (2)")
+
+    recover(house.settings, house.folders, house.ledger, house.seen, house.workshop)
+
+    job = house.ledger.get(running.id)
+    assert job is not None
+    assert (job.status, job.output_name) == (Status.COMPLETED, "talk (2)")
+    assert house.seen.find("ab" * 32) == running.id
+    kept = {path.name for path in (house.folders.archive / running.id).iterdir()}
+    assert SOURCE_FILE in kept
+    assert "pcm.raw" not in kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from loguru import logger
 
@@ -15,7 +16,7 @@ from trax.jobs.ledger import Ledger
 from trax.jobs.recovery import reconcile
 from trax.jobs.seen import Seen
 from trax.log import about
-from trax.pipeline.publish import is_published
+from trax.pipeline.publish import Manifest, is_published, read_manifest
 from trax.service.working import Workshop, run_of
 
 
@@ -36,14 +37,26 @@ def recover(settings: Settings, folders: StateFolders, ledger: Ledger, seen: See
     touched = reconcile(
         ledger, folders, is_published=published, answer_failure=answer_failure, now=time.time(), policy=settings.retries
     )
-    for job in touched:
-        with about(job.id):
-            logger.info("recovered as {}", job.status.value)
     _remove_staging(settings)
     if seen.needs_rebuild:
         completed = [job for job in ledger.everything() if job.status is Status.COMPLETED]
         completed.sort(key=lambda job: (job.finished or 0.0, job.id))
         seen.rebuild((job.media_id, job.id) for job in completed)
+    for job in touched:
+        with about(job.id):
+            logger.info("recovered as {}", job.status.value)
+            if job.is_finished:
+                _finish(job, folders, ledger, workshop)
+
+
+def _finish(job: Job, folders: StateFolders, ledger: Ledger, workshop: Workshop) -> None:
+    """What Trax was ended before, between the answer in the outbox and the end of the job's work."""
+    folder = folders.find(job.id)
+    manifest = read_manifest(folder) if folder is not None else Manifest()
+    if manifest.run == run_of(job) and manifest.name not in ("", job.output_name):
+        job = replace(job, output_name=manifest.name)  # the name that was free when the answer was written
+        ledger.put(job)
+    workshop.put_away(job)
 
 
 def _remove_staging(settings: Settings) -> None:

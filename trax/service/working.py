@@ -172,14 +172,14 @@ class Workshop:
         done = jobs.complete(self._current(job), time.time(), duplicate_of=job.duplicate_of)
         done = replace(done, output_name=manifest.name, duration=float(products.media["duration"]))
         self._ledger.put(done)
-        self._put_away(done)
+        self.put_away(done)
         taken = (done.finished or 0.0) - (done.started or 0.0)
         logger.info("completed in {:.1f} s, {:.1f} s of sound: {}", taken, done.duration, printable(manifest.name))
 
-    def _put_away(self, ended: Job) -> None:
+    def put_away(self, ended: Job) -> None:
         """What remains to be done about a job that the ledger knows to be finished. Recovery does it where this fails."""
         try:
-            if ended.status is Status.COMPLETED:
+            if ended.status is Status.COMPLETED and self._seen.find(ended.media_id) != ended.id:
                 self._seen.add(ended.media_id, ended.id)
             if ended.status is not Status.FAILED and (folder := self._folders.find(ended.id)):
                 artefacts.drop_large(folder, STAGES)
@@ -212,7 +212,7 @@ class Workshop:
         """Answer with what went wrong, then remember it, then set the recording aside."""
         ended = replace(ended, output_name=self.answer_failure(ended, error))
         self._ledger.put(ended)
-        self._put_away(ended)
+        self.put_away(ended)
         logger.warning("{}: {}", ended.status.value, error)
 
     def answer_failure(self, job: Job, error: TraxError) -> str:
