@@ -119,6 +119,8 @@ class TestSystemd:
             shutil.rmtree(machine / "srv")
             subprocess.run(["systemd-tmpfiles", "--create", f"--root={machine}"], check=True, capture_output=True)
             assert [mode(machine / "srv/trax" / name) for name in ("inbox", "outbox", "state")] == ["2770", "2750", "0750"]
+            subprocess.run(["mkdir", machine / "srv/trax/inbox/alice"], check=True, umask=0o022)
+            assert mode(machine / "srv/trax/inbox/alice") == "2770"  # what lies in it can be moved by the service
 
     def test_a_wrong_unit_would_be_noticed(self, machine):
         unit = machine / "usr/lib/systemd/system/traxd.service"
