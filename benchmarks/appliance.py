@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -30,11 +30,16 @@ class Appliance:
     """A running `traxd` with a root of its own. A context manager: it stops the daemon, and leaves the root to whoever made it.
 
     `settings` are the keys of `config/trax.yaml` that differ from the defaults, nested as there; `preexec` is called in the
-    daemon's process before the daemon, to take rights away from it.
+    daemon's process before the daemon, to take rights away from it; `command` starts the daemon.
     """
 
     def __init__(
-        self, root: Path, settings: Mapping[str, object] | None = None, *, preexec: Callable[[], None] | None = None
+        self,
+        root: Path,
+        settings: Mapping[str, object] | None = None,
+        *,
+        preexec: Callable[[], None] | None = None,
+        command: Sequence[str | Path] = (sys.executable, "-m", "trax.service.main"),
     ) -> None:
         self.root = root
         self.inbox = root / "inbox"
@@ -43,6 +48,7 @@ class Appliance:
         self._settings = {**(settings or {}), "root": str(root), "socket": str(self.socket)}
         self._log = root / "traxd.log"
         self._preexec = preexec
+        self._command = command
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -54,7 +60,7 @@ class Appliance:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("TRAX_")}
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "trax.service.main"],
+                self._command,
                 env={**environment, "TRAX_CONFIG": str(config)},
                 cwd=self.root,
                 stdin=subprocess.DEVNULL,

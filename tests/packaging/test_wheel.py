@@ -11,6 +11,7 @@ from pathlib import Path
 import pysubs2
 import pytest
 import webvtt
+from appliance import Appliance
 
 #: What an installed Trax has no need of: megabytes, or a model hub.
 HEAVY = {"torch", "torchaudio", "librosa", "scipy", "scikit-learn", "scikit_learn", "onnx", "pandas", "transformers", "numba"}
@@ -58,23 +59,28 @@ def test_does_the_main_job_away_from_the_checkout(installed, checkout, elsewhere
     where = [installed / "bin/python", "-c", "import trax; print(trax.__file__)"]
     assert str(installed) in subprocess.run(where, check=True, env=elsewhere, cwd=tmp_path, capture_output=True, text=True).stdout
 
-    command = [installed / "bin/trax-ctl", "transcribe", checkout / "demo/conversation.ogg", "--out", tmp_path / "out"]
-    done = subprocess.run(command, env=elsewhere, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    with Appliance(tmp_path, {"intake": {"settle_seconds": 0.5}}, command=[installed / "bin/traxd"]) as daemon:
+        daemon.drop(checkout / "demo/conversation.ogg")
+        daemon.wait_until(lambda: daemon.transcripts() or daemon.errors(), 200)
+        assert not daemon.errors()
+        used = {Path(process.cmdline()[0]) for process in daemon.processes()}
+        asked = [installed / "bin/trax-ctl", "--config", tmp_path / "trax.yaml", "--json", "status"]
+        status = json.loads(subprocess.run(asked, check=True, env=elsewhere, cwd=tmp_path, capture_output=True, text=True).stdout)
+    assert all(installed in program.parents for program in used)
+    assert [job["name"] for job in status["recent"]] == ["conversation.ogg"]
 
-    transcript = json.loads((tmp_path / "out/conversation.json").read_text())
+    transcript = json.loads((tmp_path / "outbox/conversation.json").read_text())
     words = [word for segment in transcript["segments"] for word in segment["words"]]
     assert len(words) > 10
     assert len({segment["speaker"] for segment in transcript["segments"]}) == 2
-    assert len(pysubs2.load(str(tmp_path / "out/conversation.srt"))) == len(transcript["segments"])
-    assert len(webvtt.read(str(tmp_path / "out/conversation.vtt"))) == len(transcript["segments"])
+    assert len(pysubs2.load(str(tmp_path / "outbox/conversation.srt"))) == len(transcript["segments"])
+    assert len(webvtt.read(str(tmp_path / "outbox/conversation.vtt"))) == len(transcript["segments"])
 
 
-def test_the_daemon_is_there_and_knows_its_settings(installed, elsewhere, tmp_path):
+def test_the_settings_that_come_with_it_are_right(installed, elsewhere, tmp_path):
     command = [installed / "bin/trax-ctl", "config", "check"]
     done = subprocess.run(command, env=elsewhere, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert (installed / "bin/traxd").is_file()
 
 
 def test_brings_nothing_heavy(installed, elsewhere, record_testsuite_property):
