@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -223,6 +224,25 @@ def test_a_disk_that_refuses_leaves_the_recording_in_the_inbox(inbox: Path, fold
             claim(inbox, seen(inbox / "talk.mp3"), job("talk.mp3"), folders)
     assert left_in(inbox) == {"talk.mp3"}
     assert subfolders(folders.work) == ()
+
+
+def test_a_folder_that_only_its_owner_may_change_is_named_with_what_to_do(
+    inbox: Path, folders: StateFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (inbox / "Monday").mkdir()
+    path = inbox / "Monday" / "talk.mp3"
+    path.write_bytes(SOUND)
+
+    def is_refused(*_: object) -> None:  # injected: the tests may run as root, who may do everything
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", is_refused)
+        with pytest.raises(StorageError) as caught:
+            claim(inbox, seen(path), job("Monday/talk.mp3"), folders)
+    assert caught.value.file == "Monday/talk.mp3"
+    assert "chmod -R g+rwX" in caught.value.advice
+    assert left_in(inbox) == {"Monday/talk.mp3"}
 
 
 @pytest.mark.parametrize("function", ["make_folder", "write_bytes", "rename", "rename_new", "copy", "remove", "remove_tree", "link"])

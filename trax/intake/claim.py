@@ -27,6 +27,8 @@ from trax.jobs.job import Job
 
 #: What Trax moves within an inbox or an outbox on another mount; ignored by the scan.
 SIDE_FOLDER = ".trax"
+#: A folder that was copied or moved in whole keeps its mode, in which as a rule nobody but its owner may take anything out.
+_LET_GROUP_WRITE = "Let the group trax write to its folder (chgrp -R trax FOLDER; chmod -R g+rwX FOLDER): then Trax takes it by itself."
 #: What the outbox may hold of a recording.
 OUTPUT_SUFFIXES = (".json", ".error.json", ".srt", ".vtt", ".txt", ".rttm", ".ctm")
 
@@ -101,9 +103,11 @@ def _take(path: Path, source: Path, side: Path) -> Path | None:
     """Rename to `source`, or to `side` when that is on another mount; where it went, None when it was gone before."""
     try:
         files.rename(path, source)
-    except StorageError:
+    except StorageError as error:
         if sight(path) is None:
             return None
+        if isinstance(error.__cause__, PermissionError):
+            error.advice = _LET_GROUP_WRITE
         raise
     except OSError:  # another mount
         files.make_folder(side.parent)

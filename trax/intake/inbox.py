@@ -21,6 +21,7 @@ class Inbox:
         self._known: dict[str, Resting] = {}
         self._touched: set[str] = set()
         self._problems: dict[str, str] = {}
+        self._refusals: dict[str, str] = {}
 
     def touch(self, names: Iterable[str]) -> None:
         """Events told that something happened to these files (paths relative to the inbox)."""
@@ -36,6 +37,7 @@ class Inbox:
             if self._problems.get(name) != reason:
                 logger.warning("Cannot look into the inbox folder {!r}: {}.", printable(name or "."), reason)
         self._problems = found.problems
+        self._refusals = {name: reason for name, reason in self._refusals.items() if name in found.sightings}
         return settled(self._known, self._quiet)
 
     def next_look(self) -> float | None:
@@ -43,5 +45,12 @@ class Inbox:
         return next_look(self._known, self._quiet)
 
     def unsettle(self, name: str) -> None:
-        """A file turned out not to be at rest, or could not be taken: it settles anew."""
+        """A file turned out not to be at rest: it settles anew."""
         self._known.pop(name, None)
+
+    def refuse(self, name: str, reason: str) -> None:
+        """A file could not be taken, for this reason, which is logged once: it settles anew."""
+        if self._refusals.get(name) != reason:
+            logger.error("cannot be taken in: {}", reason)
+        self._refusals[name] = reason
+        self.unsettle(name)

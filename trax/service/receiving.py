@@ -70,8 +70,8 @@ class Receiver:
         try:
             folder = await asyncio.to_thread(claim, self._settings.inbox_folder, sighting, job, self._folders)
         except StorageError as error:
-            logger.error("cannot take in {}: {}", printable(name), error)
-            folder = None
+            self._inbox.refuse(name, str(error))
+            return
         if folder is None:
             self._inbox.unsettle(name)
             return
