@@ -21,9 +21,11 @@ DIGITS = {"window_seconds": 6.0, "temperature_inc": 0.0}
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
-def transcribe(engine, pcm, speech=SPEECH, *, language="en", threads=1, on_progress=lambda _: None, is_cancelled=lambda: False):
+def transcribe(
+    engine, pcm, speech=SPEECH, *, language="en", vocabulary=(), threads=1, on_progress=lambda _: None, is_cancelled=lambda: False
+):
     return engine.transcribe(
-        pcm, speech, language=language, vocabulary=(), threads=threads, on_progress=on_progress, is_cancelled=is_cancelled
+        pcm, speech, language=language, vocabulary=vocabulary, threads=threads, on_progress=on_progress, is_cancelled=is_cancelled
     )
 
 
@@ -57,6 +59,13 @@ def test_the_result_depends_neither_on_threads_nor_on_what_was_heard_before(engi
         assert transcribe(engine, pcm, SPEECH[2:]).segments == tuple(s for s in first.segments if s.start >= SPEECH[2].start)
         short = (Span(3, 6),)
         assert transcribe(engine, pcm, short, threads=2) == transcribe(engine, pcm, short)
+
+
+def test_the_vocabulary_is_heard(engine, pcm_of, hum):
+    with pcm_of(hum) as pcm:
+        plain, primed = (transcribe(engine, pcm, vocabulary=words) for words in ((), ("word7", "word9")))
+        assert primed.segments != plain.segments
+        assert transcribe(engine, pcm).segments == plain.segments  # and forgotten again
 
 
 def test_full_windows_of_thirty_seconds(tiny_ggml, whisper_card, pcm_of, hum):
