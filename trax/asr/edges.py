@@ -7,10 +7,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from trax.audio.pcm import SAMPLE_RATE
+from trax.asr.sound import FRAME, frame_power
 from trax.transcript import Word
 
-_FRAME = SAMPLE_RATE // 100
 _QUIET = 10**-2.5  # of the word's loudest 10 ms (25 dB down): a pause, not a weak sound
 _MARGIN = 3  # frames left on each side, for the weak sounds that are
 
@@ -18,11 +17,9 @@ _MARGIN = 3  # frames left on each side, for the weak sounds that are
 def trimmed(word: Word, samples: NDArray[np.float32]) -> Word:
     """The word without the quiet at its edges; its times are seconds from the first of `samples` (shape (n,), 16 kHz)."""
     first = max(0, int(word.start * 100))
-    heard = samples[first * _FRAME : max(0, int(word.end * 100)) * _FRAME]
-    frames = len(heard) // _FRAME
-    if not frames:
+    power = frame_power(samples[first * FRAME : max(0, int(word.end * 100)) * FRAME])
+    if not len(power):
         return word
-    power = np.mean(np.square(heard[: frames * _FRAME].reshape(frames, _FRAME)), axis=1)
     loud = np.flatnonzero(power >= _QUIET * power.max())
     start = max(word.start, (first + int(loud[0]) - _MARGIN) / 100)
     end = min(word.end, (first + int(loud[-1]) + 1 + _MARGIN) / 100)

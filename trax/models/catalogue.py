@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, cast, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from trax.errors import ModelError
-from trax.models.model import OPEN, EngineName, Kind
+from trax.models.model import OPEN, EngineName, Kind, Model
 from trax.shipped import shipped
 
 FILE = "catalogue.yaml"
@@ -56,6 +56,23 @@ class Entry(BaseModel):
         if self.origin != "wheel" and len(self.files) != 1:
             raise ValueError(f"{self.name}: only a wheel has several files")
         return self
+
+    def as_model(self, *, path: Path | None, sha256: str | None, version: str, size: int) -> Model:
+        """The entry as an installed model. `path` is None where it lies inside a wheel; `size` is in bytes."""
+        return Model(
+            name=self.name,
+            kind=self.kind,
+            engine=cast("EngineName", self.engine),
+            path=None if path is None else str(path),
+            sha256=sha256,
+            version=version,
+            scope=self.scope,
+            languages=self.languages,
+            licence=self.licence,
+            source=self.source,
+            size=size,
+            settings=self.settings,
+        )
 
 
 class Catalogue(BaseModel):

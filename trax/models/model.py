@@ -42,7 +42,6 @@ class Model:
         """Whether the model takes speech in `language` (an ISO 639 code)."""
         return ANY_LANGUAGE in self.languages or language in self.languages
 
-
     def to_plain(self) -> dict[str, Any]:
         """The model as JSON-ready values."""
         return {**asdict(self), "languages": list(self.languages), "settings": dict(self.settings)}

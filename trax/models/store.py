@@ -11,13 +11,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from trax import files
 from trax.errors import ModelError, TraxError
-from trax.models.catalogue import Entry, catalogue
+from trax.models.catalogue import catalogue
 from trax.models.ggml_file import check_whole
-from trax.models.model import EngineName, Model
+from trax.models.model import Model
 from trax.models.wheels import check_wheel, find_in_wheel
 from trax.shipped import shipped
 
@@ -115,24 +114,8 @@ def _built_in(state_models: Path) -> Iterator[tuple[str, Model | TraxError]]:
             # a checkout and a wheel that was built after set-up have it among what they ship; else set-up put it into the state folder
             made = [folder / entry.files[0] for folder in (shipped("models"), state_models) if (folder / entry.files[0]).is_file()]
             if made:
-                yield entry.name, _made_at_setup(entry, made[0].absolute())
-
-
-def _made_at_setup(entry: Entry, path: Path) -> Model:
-    return Model(
-        name=entry.name,
-        kind=entry.kind,
-        engine=cast("EngineName", entry.engine),
-        path=str(path),
-        sha256=entry.sha256,
-        version=entry.version,
-        scope=entry.scope,
-        languages=entry.languages,
-        licence=entry.licence,
-        source=entry.source,
-        size=path.stat().st_size,
-        settings=entry.settings,
-    )
+                path = made[0].absolute()
+                yield entry.name, entry.as_model(path=path, sha256=entry.sha256, version=entry.version, size=path.stat().st_size)
 
 
 def _added(state_models: Path) -> Iterator[tuple[str, Model | TraxError]]:

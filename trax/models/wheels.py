@@ -6,12 +6,11 @@ import base64
 import importlib.metadata
 import importlib.util
 from pathlib import Path
-from typing import cast
 
 from trax import files
 from trax.errors import ModelError
 from trax.models.catalogue import Entry
-from trax.models.model import EngineName, Model
+from trax.models.model import Model
 
 _ADVICE = "Install Trax again, so that pip brings its dependencies back."
 
@@ -22,20 +21,8 @@ def find_in_wheel(entry: Entry) -> Model:
     missing = [path for path in paths if not path.is_file()]
     if missing:
         raise ModelError("A file of this built-in model is missing.", file=str(missing[0]), advice=_ADVICE)
-    return Model(
-        name=entry.name,
-        kind=entry.kind,
-        engine=cast("EngineName", entry.engine),
-        path=None,
-        sha256=None,
-        version=f"{entry.package} {_distribution(entry).version}",
-        scope=entry.scope,
-        languages=entry.languages,
-        licence=entry.licence,
-        source=entry.source,
-        size=sum(path.stat().st_size for path in paths),
-        settings=entry.settings,
-    )
+    version = f"{entry.package} {_distribution(entry).version}"
+    return entry.as_model(path=None, sha256=None, version=version, size=sum(path.stat().st_size for path in paths))
 
 
 def check_wheel(entry: Entry) -> None:

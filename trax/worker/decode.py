@@ -15,18 +15,16 @@ import os
 import resource
 import signal
 import sys
-import time
 from dataclasses import asdict
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from trax.errors import DamagedRecording, TraxError, WorkerCrashed
-from trax.worker.protocol import Channel, die_with_parent, take_stdout
+from trax.worker.protocol import Channel, Progress, die_with_parent, take_stdout
 
 if TYPE_CHECKING:
     from trax.audio.decode import Limits, MediaInfo
 
-_PROGRESS_SECONDS = 0.25
 _GRACE_SECONDS = 5  # of processor time between being asked to stop and being killed
 
 
@@ -66,15 +64,7 @@ def _decode(output_fd: int, extension: str, limits: Limits, channel: Channel) ->
     from trax.audio.decode import decode
 
     forbid_new_files(keep=output_fd)
-    told = 0.0
-
-    def on_progress(fraction: float) -> None:
-        nonlocal told
-        if (now := time.monotonic()) - told >= _PROGRESS_SECONDS:
-            told = now
-            channel.send(event="progress", fraction=round(fraction, 4))
-
-    return decode(0, output_fd, extension, limits, on_progress)
+    return decode(0, output_fd, extension, limits, Progress(channel))
 
 
 def limit_process(memory_bytes: int, cpu_seconds: int, output_bytes: int) -> None:

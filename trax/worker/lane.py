@@ -16,7 +16,6 @@ import queue
 import signal
 import sys
 import threading
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,11 +23,8 @@ from loguru import logger
 
 from trax import log
 from trax.errors import TraxError, WorkerError
-from trax.worker.protocol import Channel, die_with_parent, take_stdout
+from trax.worker.protocol import Channel, Progress, die_with_parent, take_stdout
 from trax.worker.tasks import Task, Worker
-
-#: Seconds between two progress messages at the least.
-_PROGRESS_EVERY = 0.2
 
 
 class _Inbound:
@@ -54,26 +50,11 @@ class _Inbound:
             os._exit(0)  # at once, whatever native code is running: artefacts are only ever renamed into place whole
 
 
-class _Progress:
-    """Tells the supervisor how far a task is, not more often than is useful."""
-
-    def __init__(self, channel: Channel, task_id: int) -> None:
-        self._channel = channel
-        self._id = task_id
-        self._last = 0.0
-
-    def __call__(self, fraction: float) -> None:
-        now = time.monotonic()
-        if now - self._last >= _PROGRESS_EVERY or fraction >= 1.0:
-            self._last = now
-            self._channel.send(id=self._id, event="progress", fraction=round(min(max(fraction, 0.0), 1.0), 4))
-
-
 def _perform(worker: Worker, message: Mapping[str, Any], inbound: _Inbound, channel: Channel) -> None:
     task_id = int(message["id"])
     try:
         task = Task.from_plain(message)
-        result = worker.perform(task, _Progress(channel, task_id), lambda: inbound.is_cancelled(task_id))
+        result = worker.perform(task, Progress(channel, id=task_id), lambda: inbound.is_cancelled(task_id))
     except TraxError as error:
         channel.send(id=task_id, event="error", error=error.as_dict())
     except MemoryError:

@@ -12,9 +12,12 @@ import os
 import signal
 import sys
 import threading
+import time
 from typing import IO, Any
 
 _PR_SET_PDEATHSIG = 1
+#: Seconds between two progress messages at the least.
+_PROGRESS_SECONDS = 0.2
 
 
 class Channel:
@@ -33,6 +36,22 @@ class Channel:
                 self._stream.flush()
         except BrokenPipeError:
             os._exit(0)
+
+
+class Progress:
+    """Tells the supervisor how far a task is, not more often than is useful. Every message carries what `about` names the task by."""
+
+    def __init__(self, channel: Channel, **about: Any) -> None:  # noqa: ANN401 - as `Channel.send`
+        self._channel = channel
+        self._about = about
+        self._last = 0.0
+
+    def __call__(self, fraction: float) -> None:
+        """`fraction` of the task is done, 0 to 1."""
+        now = time.monotonic()
+        if now - self._last >= _PROGRESS_SECONDS or fraction >= 1.0:
+            self._last = now
+            self._channel.send(**self._about, event="progress", fraction=round(min(max(fraction, 0.0), 1.0), 4))
 
 
 def take_stdout() -> Channel:
