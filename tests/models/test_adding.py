@@ -26,6 +26,15 @@ def test_a_model_of_ones_own_is_added(write_ggml, state_models):
     assert model in installed(state_models)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_adds_belongs_to_the_user_of_the_service(write_ggml, state_models):
+    state_models.parent.mkdir(exist_ok=True)
+    os.chown(state_models.parent, 4711, 4712)
+    folder = Path(add(write_ggml(), state_models).path).parent
+    for path in (state_models, state_models / ".lock", folder, *folder.iterdir()):
+        assert (path.stat().st_uid, path.stat().st_gid) == (4711, 4712)
+
+
 def test_what_the_user_tells_goes_before_all_else(write_ggml, state_models):
     file = write_ggml(vocabulary=51865)
     told = {"name": "numbers", "scope": "digits", "languages": ["en", "de"], "licence": "CC0-1.0", "source": "our own"}

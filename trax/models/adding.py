@@ -50,6 +50,7 @@ def add(
     with files.locked(state_models / ".lock") as ours:
         if not ours:
             raise ModelError("Another model is being added at this moment.", file=str(file), advice="Try again when it is done.")
+        files.hand_over(state_models, like=state_models.parent)  # an administrator adds, the daemon's user has to read
         for leftover in state_models.glob(f"{_ADDING}*"):
             files.remove_tree(leftover)
         folder = state_models / f"{_ADDING}{secrets.token_hex(4)}"
@@ -135,6 +136,7 @@ def _put(model: Model, folder: Path, target: Path) -> Model:
             advice="Give this one another name with --name, or remove that folder first.",
         )
     files.write_bytes(folder / CARD, (json.dumps(model.to_plain(), indent=2, ensure_ascii=False) + "\n").encode())
+    files.hand_over(folder, like=target.parent)
     files.rename(folder, target)
     return read_card(target)
 
