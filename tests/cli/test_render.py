@@ -168,3 +168,18 @@ def test_nested_settings_become_dotted_keys() -> None:
         ("asr.vocabulary", "[]"),
         ("version", "null"),
     ]
+
+
+def test_models_say_what_decides_whether_to_fetch_them() -> None:
+    codes = [f"l{number}" for number in range(99)]
+    installed = {"name": "mine", "kind": "asr", "engine": "whisper", "scope": "open", "languages": codes, "size": 8e7, "licence": "MIT"}
+    known = {"name": "small.en", "source": "https://here/small.bin", "size": 264_500_000, "languages": ["en"], "licence": "MIT"}
+    bare = {"name": "other", "source": "https://here/other.bin", "size": None, "languages": [], "licence": "MIT", "note": "Slow."}
+    text = printed(render.models_view([installed], [known, bare, {"name": "mine"}, {"name": "unready", "loadable": False}]), width=120)
+    assert "99 languages" in text
+    assert [line.rstrip() for line in text.splitlines()[-4:]] == [
+        "small.en  https://here/small.bin",
+        "          264.5 MB · en · MIT",
+        "other     https://here/other.bin",
+        "          MIT · Slow.",
+    ]

@@ -16,7 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from trax.cli.text import percent, shown, size, span, speed
+from trax.cli.text import languages, percent, shown, size, span, speed
 
 Plain = Mapping[str, Any]
 
@@ -267,13 +267,13 @@ def checks_view(checks: Sequence[Plain]) -> RenderableType:
 
 
 def models_view(models: Sequence[Plain], catalogue: Sequence[Plain]) -> RenderableType:
-    """The installed models, a line each; below them those of the catalogue that could be added, and where they are."""
+    """The installed models, a line each; below them those of the catalogue that could be added."""
     table = _table("name", "kind", "engine", "scope", "languages", "size", "licence", "version")
     for model in models:
         table.add_row(
             _cut(model.get("name")),
             *(label(model.get(key)) for key in ("kind", "engine", "scope")),
-            label(_listed(model.get("languages"))),
+            label(languages(model.get("languages") or ())),
             label(size(model["size"]) if model.get("size") else None),
             *(label(model.get(key)) for key in ("licence", "version")),
         )
@@ -281,8 +281,15 @@ def models_view(models: Sequence[Plain], catalogue: Sequence[Plain]) -> Renderab
     others = [entry for entry in catalogue if entry.get("name") not in names and entry.get("loadable", True)]
     if not others:
         return table
-    known = pairs((str(entry.get("name")), label(entry.get("source"))) for entry in others)
+    known = pairs((str(entry.get("name")), _offer(entry)) for entry in others)
     return Group(table, Text(), Text("Could be added (download the file, then `trax-ctl models add FILE`):", style="bold"), known)
+
+
+def _offer(entry: Plain) -> Text:
+    """Where a model is, and what decides whether to fetch it."""
+    large = size(entry["size"]) if entry.get("size") else None
+    facts = (large, languages(entry.get("languages") or ()), entry.get("licence"), entry.get("note"))
+    return Text("\n").join([label(entry.get("source")), label(" · ".join(str(fact) for fact in facts if fact), "dim")])
 
 
 def verified_view(verified: Sequence[str], findings: Sequence[Plain]) -> RenderableType:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from trax.intake.names import printable
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+#: More codes of languages than that are counted rather than listed.
+_MOST_CODES = 6
 
 
 def shown(text: str) -> str:
@@ -46,3 +50,8 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} GB"
+
+
+def languages(codes: Sequence[str]) -> str:
+    """The languages of a model: by their codes, or how many where nobody would read them all."""
+    return ", ".join(codes) if len(codes) <= _MOST_CODES else f"{len(codes)} languages"
