@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from trax.transcript import Transcript, Word
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def validated(text: str, schema: str) -> dict[str, Any]:
+def validated(text: str | bytes, schema: str) -> dict[str, Any]:
     """The parsed answer, once it is as the schema says: with no field that the schema does not describe."""
     rules = json.loads((DOCS / schema).read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(rules)
@@ -28,8 +29,12 @@ def validated(text: str, schema: str) -> dict[str, Any]:
     return answer
 
 
+def rendered(transcript: Transcript, formats: Iterable[str]) -> dict[str, bytes]:
+    return {name: b"".join(pieces) for name, pieces in render_all(transcript, formats).items()}
+
+
 def test_a_conversation_is_as_the_schema_says(conversation: Transcript) -> None:
-    answer = validated(json_.render(conversation, {"srt": "ab" * 32}), "transcript.schema.json")
+    answer = validated(b"".join(json_.pieces(conversation, {"srt": "ab" * 32})), "transcript.schema.json")
     assert [speaker["talk_seconds"] for speaker in answer["speakers"]] == [5.9, 0.8]
     assert answer["checksums"] == {"srt": "ab" * 32}
     assert answer["run"]["job"] == "20250301-100000-abcd"
@@ -74,7 +79,7 @@ def test_doubtful_words_are_marked_and_counted(conversation: Transcript) -> None
 
 def test_two_runs_differ_only_in_run(conversation: Transcript) -> None:
     again = dataclasses.replace(conversation, job="another", run={"started": "2026-01-01T00:00:00Z"})
-    one, other = (render_all(transcript, ["json", "srt", "vtt", "txt", "rttm", "ctm"]) for transcript in (conversation, again))
+    one, other = (rendered(transcript, RENDERERS) for transcript in (conversation, again))
     assert {name: text for name, text in one.items() if name != "json"} == {name: text for name, text in other.items() if name != "json"}
     first, second = json.loads(one["json"]), json.loads(other["json"])
     assert first.pop("run") != second.pop("run")
@@ -82,19 +87,19 @@ def test_two_runs_differ_only_in_run(conversation: Transcript) -> None:
 
 
 def test_the_json_comes_last_with_the_checksums_of_the_others(conversation: Transcript) -> None:
-    outputs = render_all(conversation, ["json", "srt", "vtt"])
+    outputs = rendered(conversation, ["json", "srt", "vtt"])
     assert list(outputs) == ["srt", "vtt", "json"]
     checksums = json.loads(outputs["json"])["checksums"]
     assert checksums == {name: hashlib.sha256(outputs[name]).hexdigest() for name in ("srt", "vtt")}
 
 
 def test_there_is_a_renderer_for_every_format_of_the_settings(conversation: Transcript) -> None:
-    assert list(render_all(conversation, RENDERERS)) == ["srt", "vtt", "txt", "rttm", "ctm", "json"]
+    assert list(rendered(conversation, RENDERERS)) == ["srt", "vtt", "txt", "rttm", "ctm", "json"]
 
 
 def test_hostile_names_and_words_can_be_written_and_read(assembled) -> None:
     transcript = assembled([("a\n\x00\ud800\u2028b", 1, 2, 0.9)], None, name='new\nline "\udcff\ud800.mp3')
-    outputs = {name: output.decode("utf-8") for name, output in render_all(transcript, RENDERERS).items()}
+    outputs = {name: output.decode("utf-8") for name, output in rendered(transcript, RENDERERS).items()}
     answer = validated(outputs["json"], "transcript.schema.json")
     assert answer["word_segments"][0]["word"] == "a \ufffd b"
     assert answer["media"]["name"] == 'new\nline "\\xff?.mp3'

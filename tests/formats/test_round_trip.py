@@ -49,7 +49,7 @@ def squeezed(text: str) -> str:
 @example([("-->", 0.0, 1.0, 0.9), ("00:00:00.000", 1.0, 2.0, 0.9)], None)
 def test_every_reader_finds_every_word(assembled, words: Said, turns: list[Turn] | None) -> None:
     transcript = assembled(words, turns)
-    outputs = {name: output.decode() for name, output in render_all(transcript, ["srt", "vtt", "ctm", "json"]).items()}
+    outputs = {name: b"".join(output).decode() for name, output in render_all(transcript, ["srt", "vtt", "ctm", "json"]).items()}
     said = "".join(text for text, *_ in words)
 
     document = json.loads(outputs["json"])

@@ -12,7 +12,7 @@ import pytest
 
 from trax import files
 from trax.intake.names import unique
-from trax.pipeline.publish import is_published, publish, read_manifest
+from trax.pipeline.publish import is_published, publish, read_manifest, stage
 
 
 def outputs(job: str, run: str, srt: str = "hello") -> dict[str, bytes]:
@@ -39,7 +39,8 @@ class Place:
         return folder
 
     def publish(self, job: str, run: str, data: Mapping[str, bytes], name: str = "talk") -> str:
-        return publish(self.outbox, self.folder(job), job, run, data, lambda taken: unique(name, taken)).name
+        staged = stage(self.outbox, job, {ending: (output,) for ending, output in data.items()})
+        return publish(self.outbox, self.folder(job), run, staged, lambda taken: unique(name, taken)).name
 
     def is_published(self, job: str, run: str) -> bool:
         return is_published(self.outbox, self.folder(job), run)
@@ -141,12 +142,12 @@ def test_a_damaged_manifest_owns_nothing(place, manifest):
 
 
 @pytest.mark.parametrize("ending", [".srt", ".vtt", ".json"])
-def test_a_name_taken_while_the_outputs_are_written_is_left_to_whoever_took_it(place, monkeypatch, ending):
+def test_a_name_taken_after_it_was_chosen_is_left_to_whoever_took_it(place, monkeypatch, ending):
     write = files.write_bytes
 
     def write_slowly(path: Path, data: bytes, mode: int = files.FILE_MODE) -> None:
         write(path, data, mode)
-        if path.name == "output.json" and not (place.outbox / f"talk{ending}").exists():
+        if path.name == "published.json" and not (place.outbox / f"talk{ending}").exists():
             (place.outbox / f"talk{ending}").write_bytes(b"a person's")
 
     monkeypatch.setattr(files, "write_bytes", write_slowly)
@@ -157,7 +158,8 @@ def test_a_name_taken_while_the_outputs_are_written_is_left_to_whoever_took_it(p
 
 def test_a_caller_who_insists_on_a_name_replaces_what_is_there(place):
     for run in ("1", "2"):
-        publish(place.outbox, place.folder(f"job-{run}"), f"job-{run}", run, outputs("a", run), lambda _taken: "talk")
+        staged = stage(place.outbox, f"job-{run}", {ending: (data,) for ending, data in outputs("a", run).items()})
+        publish(place.outbox, place.folder(f"job-{run}"), run, staged, lambda _taken: "talk")
     assert place.seen() == named("talk", outputs("a", "2"))
 
 

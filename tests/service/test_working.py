@@ -16,9 +16,9 @@ from trax.jobs.folders import SOURCE_FILE, StateFolders, write_job
 from trax.jobs.job import Job, Status, accept, start
 from trax.jobs.ledger import Ledger
 from trax.jobs.seen import Seen
-from trax.pipeline.publish import publish
+from trax.pipeline.lanes import local_lanes
+from trax.pipeline.publish import publish, stage
 from trax.service import receiving
-from trax.service.daemon import lanes_for
 from trax.service.receiving import Receiver
 from trax.service.recovering import recover
 from trax.service.working import Workshop, run_of, snapshot_of
@@ -35,7 +35,7 @@ class House:
             files.make_folder(folder)
         self.ledger = Ledger(self.folders.ledger)
         self.seen = seen = Seen(self.folders.ledger / "seen.log")
-        self.lanes = lanes_for(self.settings)
+        self.lanes = local_lanes(self.settings)
         self.workshop = Workshop(self.settings, self.folders, self.ledger, seen, self.lanes)
         self.receiver = Receiver(self.settings, self.folders, self.ledger, seen, self.workshop)
         plain, digest, stages = snapshot_of(self.settings)
@@ -131,7 +131,8 @@ def test_what_was_published_before_trax_was_killed_is_finished_as_it_would_have_
     house.ledger.put(running)
     work = house.folders.work / running.id
     (work / "pcm.raw").write_bytes(bytes(4))
-    publish(house.settings.outbox_folder, work, running.id, run_of(running), {".json": b"{}"}, lambda _is_taken: "talk (2)")
+    staged = stage(house.settings.outbox_folder, running.id, {".json": (b"{}",)})
+    publish(house.settings.outbox_folder, work, run_of(running), staged, lambda _is_taken: "talk (2)")
 
     recover(house.settings, house.folders, house.ledger, house.seen, house.workshop)
 

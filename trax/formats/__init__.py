@@ -18,12 +18,12 @@ RENDERERS: Mapping[str, Callable[[Transcript], str]] = MappingProxyType(
 )
 
 
-def render_all(transcript: Transcript, formats: Iterable[str]) -> dict[str, bytes]:
-    """The wanted outputs as UTF-8, by format, in the order to publish them: the JSON last, for it carries the others' checksums.
+def render_all(transcript: Transcript, formats: Iterable[str]) -> dict[str, Iterable[bytes]]:
+    """The wanted outputs as UTF-8 in pieces, by format, in the order to write them: the JSON last, for it carries the others' checksums.
 
     Raises:
         KeyError: A format is not in `RENDERERS`.
     """
     outputs = {name: RENDERERS[name](transcript).encode() for name in formats if name != "json"}
     checksums = {name: hashlib.sha256(output).hexdigest() for name, output in outputs.items()}
-    return outputs | {"json": json_.render(transcript, checksums).encode()}
+    return {name: (output,) for name, output in outputs.items()} | {"json": json_.pieces(transcript, checksums)}

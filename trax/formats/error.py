@@ -14,7 +14,7 @@ def render_error(error: TraxError, *, recording: str, job: str | None) -> str:
         recording: The name of what was dropped.
         job: The job's id; None where the recording never became a job.
     """
-    return laid_out(
+    answer = laid_out(
         {
             "schema_version": SCHEMA_VERSION,
             "recording": encodable(recording),
@@ -25,4 +25,5 @@ def render_error(error: TraxError, *, recording: str, job: str | None) -> str:
             "code": error.code,
             "job": job,
         }
-    ).decode()
+    )
+    return b"".join(answer).decode()

@@ -22,14 +22,21 @@ ESTIMATE_NOTE = (
 )
 
 
-def render(transcript: Transcript, checksums: Mapping[str, str] | None = None) -> str:
-    """The transcript as JSON; two runs over the same bytes, settings and models differ only in `run`.
+def render(transcript: Transcript) -> str:
+    """The transcript as JSON, without the checksums of other outputs."""
+    return b"".join(pieces(transcript, {})).decode()
+
+
+def pieces(transcript: Transcript, checksums: Mapping[str, str]) -> Iterator[bytes]:
+    """The transcript as JSON in UTF-8, piece by piece; two runs over the same bytes, settings and models differ only in `run`.
+
+    As values or as one text, the JSON would take several times the memory of the transcript.
 
     Args:
         transcript: What to write.
         checksums: The SHA-256, in hex, of the outputs beside this one, by format: it is written last, so they are known.
     """
-    return laid_out(_document(transcript, checksums or {})).decode()
+    return laid_out(_document(transcript, checksums))
 
 
 def _document(transcript: Transcript, checksums: Mapping[str, str]) -> dict[str, Any]:
@@ -53,7 +60,6 @@ def _document(transcript: Transcript, checksums: Mapping[str, str]) -> dict[str,
         "settings_hash": transcript.settings_hash,
         "checksums": dict(checksums),
         "run": {"job": transcript.job, **transcript.run},
-        # made as they are written: as values they would take several times the memory of the whole transcript
         "segments": (_segment(segment, transcript.language, threshold) for segment in transcript.segments),
         "word_segments": (_word(word, threshold) for word in words),
         "turns": (dataclasses.asdict(turn) for turn in transcript.turns),
@@ -87,21 +93,16 @@ def encodable(text: str) -> str:
     return shown.encode("utf-8", "replace").decode()
 
 
-def laid_out(document: Mapping[str, object]) -> bytes:
-    """JSON as UTF-8 with a line for each field and for each item of a list: short enough to ship, and fit to read and to compare.
+def laid_out(document: Mapping[str, object]) -> Iterator[bytes]:
+    """JSON in UTF-8 with a line for each field and for each item of a list: short enough to ship, and fit to read and to compare.
 
-    The items of a field may come from an iterator.
-
-    Raises:
-        ValueError: A number is not finite.
+    The items of a field may come from an iterator. Raises ValueError when a number is not finite.
     """
-    output = bytearray()
-    for piece in _pieces(document):
-        output += piece.encode("utf-8", "replace")  # half a surrogate pair cannot be written
-    return bytes(output)
+    for text in _texts(document):
+        yield text.encode("utf-8", "replace")  # half a surrogate pair cannot be written
 
 
-def _pieces(document: Mapping[str, object]) -> Iterator[str]:
+def _texts(document: Mapping[str, object]) -> Iterator[str]:
     yield "{"
     before = "\n"
     for key, value in document.items():

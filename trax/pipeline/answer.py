@@ -1,8 +1,8 @@
-"""What a job answers: its outputs as bytes, by ending, in the order to publish them."""
+"""What a job answers: its outputs as pieces of bytes, by ending, in the order to write them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from trax.formats import render_all, render_error
 from trax.pipeline.consistency import check
 from trax.pipeline.merge import assemble
 from trax.pipeline.runner import Products
+from trax.pipeline.stages import model_identity
 from trax.transcript import Media, Transcript
 
 
@@ -48,7 +49,7 @@ def transcript_of(
         products.diarization,
         job=job,
         media=media,
-        models={role: _without_path(model) for role, model in products.plan.items() if model},
+        models={role: model_identity(model) for role, model in products.plan.items() if model},
         settings=job_settings(dict(settings)),
         settings_hash=settings_hash,
         warnings=warnings,
@@ -57,17 +58,12 @@ def transcript_of(
     return replace(transcript, run={**run, "stage_seconds": {stage: round(seconds, 3) for stage, seconds in products.seconds.items()}})
 
 
-def _without_path(model: Mapping[str, Any]) -> dict[str, Any]:
-    """Where a model lies is this machine's business, and would make two machines' answers differ."""
-    return {key: value for key, value in model.items() if key != "path"}
-
-
-def outputs_of(transcript: Transcript, settings: Mapping[str, Any]) -> dict[str, bytes]:
+def outputs_of(transcript: Transcript, settings: Mapping[str, Any]) -> dict[str, Iterable[bytes]]:
     """The outputs the job's settings ask for."""
     wanted = job_settings(dict(settings)).output.formats
     return {f".{name}": data for name, data in render_all(transcript, wanted).items()}
 
 
-def error_outputs(error: TraxError, *, name: str, job: str) -> dict[str, bytes]:
+def error_outputs(error: TraxError, *, name: str, job: str) -> dict[str, Iterable[bytes]]:
     """The answer for a recording that was not transcribed."""
-    return {".error.json": render_error(error, recording=name, job=job).encode()}
+    return {".error.json": (render_error(error, recording=name, job=job).encode(),)}

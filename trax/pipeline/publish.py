@@ -12,9 +12,10 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from trax import files
 from trax.intake.claim import OUTPUT_SUFFIXES, SIDE_FOLDER
@@ -99,30 +100,59 @@ def _is_taken(outbox: Path, name: str, own: Mapping[str, frozenset[str]]) -> boo
     return any(os.path.lexists(outbox / each) and not _is(outbox / each, own.get(each, frozenset())) for each in relatives)
 
 
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """Outputs written and synced in the side folder of an outbox, not published yet: ending → SHA-256, the JSON last."""
+
+    folder: Path
+    hashes: Mapping[str, str]
+
+    def path(self, ending: str) -> Path:
+        """Where the output with this ending waits."""
+        return self.folder / f"output{ending}"
+
+
+def stage(outbox: Path, job: str, outputs: Mapping[str, Iterable[bytes]]) -> Staged:
+    """Write `outputs` (ending → pieces of bytes, the JSON last) where a rename publishes them. Raises StorageError."""
+    folder = outbox / SIDE_FOLDER / job
+    files.remove_tree(folder)
+    files.make_folder(folder)
+    staged = Staged(folder, {})
+    hashes = {ending: _write(staged.path(ending), pieces) for ending, pieces in outputs.items()}
+    return Staged(folder, hashes)
+
+
+def _write(path: Path, pieces: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+
+    def fill(handle: IO[bytes]) -> None:
+        for piece in pieces:
+            digest.update(piece)
+            handle.write(piece)
+
+    files.write_with(path, fill)
+    return digest.hexdigest()
+
+
 def publish(
     outbox: Path,
     folder: Path,
-    job: str,
     run: str,
-    outputs: Mapping[str, bytes],
+    staged: Staged,
     choose_name: Callable[[Callable[[str], bool]], str],
 ) -> Manifest:
-    """Publish `outputs` (ending → bytes, the JSON last) and remove what the job published before and does not any more.
+    """Publish what was staged and remove what the job, whose folder is `folder`, published before and does not any more.
 
     `choose_name` gets a function that tells whether a name is taken in the outbox and returns the one to use. Durable on
-    return; when killed in between, calling it again ends in the same state. Raises StorageError.
+    return; when killed in between, staging and publishing again ends in the same state. Raises StorageError.
     """
     own = _still_own(outbox, read_manifest(folder).all_hashes)
     name = choose_name(lambda wanted: _is_taken(outbox, wanted, own))
-    targets = {f"{name}{ending}": ending for ending in outputs}
+    targets = {f"{name}{ending}": ending for ending in staged.hashes}
     replaced = {relative for relative in targets if os.path.lexists(outbox / relative)}
-    hashes = {relative: hashlib.sha256(outputs[ending]).hexdigest() for relative, ending in targets.items()}
+    hashes = {relative: staged.hashes[ending] for relative, ending in targets.items()}
     _write_manifest(folder, Manifest(run, name, hashes, own))
 
-    staging = outbox / SIDE_FOLDER / job
-    files.make_folder(staging)
-    for ending, data in outputs.items():
-        files.write_bytes(staging / f"output{ending}", data)
     # The former JSON goes before anything it names changes, and all that goes does before the JSON comes, which says that all is done.
     last = [*targets][-1]
     for relative in sorted(own, key=lambda relative: not relative.endswith(".json")):
@@ -130,16 +160,16 @@ def publish(
             files.remove(outbox / relative)
             replaced.discard(relative)
     files.make_folder((outbox / name).parent)
-    placed: list[Path] = []
+    placed: list[str] = []
     for relative, ending in targets.items():
         try:
-            (files.rename if relative in replaced else files.rename_new)(staging / f"output{ending}", outbox / relative)
+            (files.rename if relative in replaced else files.rename_new)(staged.path(ending), outbox / relative)
         except FileExistsError:  # somebody took the name in the meantime
-            for path in placed:
-                files.remove(path)
-            return publish(outbox, folder, job, run, outputs, choose_name)
-        placed.append(outbox / relative)
-    files.remove_tree(staging)
+            for each in placed:
+                files.rename(outbox / each, staged.path(targets[each]))
+            return publish(outbox, folder, run, staged, choose_name)
+        placed.append(relative)
+    files.remove_tree(staged.folder)
 
     manifest = Manifest(run, name, hashes)
     _write_manifest(folder, manifest)

@@ -7,7 +7,6 @@ starts a new one, which recovers; a daemon that limped on without, say, its ledg
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import time
 
@@ -20,14 +19,13 @@ from trax.intake.watch import changes
 from trax.jobs.folders import StateFolders
 from trax.jobs.ledger import Ledger
 from trax.jobs.seen import Seen
-from trax.pipeline.decoding import DecodeLimits
-from trax.pipeline.division import divide
-from trax.pipeline.lanes import LocalLanes
+from trax.pipeline.lanes import local_lanes
 from trax.service.commands import Commands
 from trax.service.control import ControlServer
 from trax.service.notify import notify, watchdog_seconds
 from trax.service.receiving import Receiver
 from trax.service.recovering import recover
+from trax.service.retention import remove_outdated
 from trax.service.working import Workshop
 
 _HOUSEKEEPING_SECONDS = 5.0
@@ -45,7 +43,7 @@ class Daemon:
         files.make_folder(settings.outbox_folder)
         self._ledger = Ledger(self._folders.ledger)
         self._seen = Seen(self._folders.ledger / "seen.log")
-        self._lanes = lanes_for(settings)
+        self._lanes = local_lanes(settings)
         self._workshop = Workshop(settings, self._folders, self._ledger, self._seen, self._lanes)
         self._receiver = Receiver(settings, self._folders, self._ledger, self._seen, self._workshop)
         self._commands = Commands(settings, self._folders, self._ledger, self._workshop, self._lanes)
@@ -101,12 +99,12 @@ class Daemon:
             watcher.cancel()
 
     async def _keep_house(self) -> None:
-        last = 0.0
+        next_removal = 0.0
         while True:
             await self._lanes.let_idle_go()
-            if time.monotonic() - last >= _RETENTION_SECONDS:
-                last = time.monotonic()
-                self._workshop.remove_outdated()
+            if time.monotonic() >= next_removal:
+                remove_outdated(self._folders, self._settings.retention.archive_days, time.time())
+                next_removal = time.monotonic() + _RETENTION_SECONDS
             await asyncio.sleep(_HOUSEKEEPING_SECONDS)
 
 
@@ -116,22 +114,6 @@ async def _feed_watchdog() -> None:
     while True:
         notify(WATCHDOG=1)
         await asyncio.sleep(min(seconds / 3, 3600.0))
-
-
-def lanes_for(settings: Settings) -> LocalLanes:
-    """The lanes these settings ask for."""
-    division = divide(
-        cores=len(os.sched_getaffinity(0)),
-        max_workers=settings.max_workers,
-        is_parallel=settings.parallel,
-        memory_gb=settings.max_memory_gb,
-    )
-    return LocalLanes(
-        division,
-        hang_seconds=settings.workers.hang_seconds,
-        idle_seconds=settings.workers.idle_seconds,
-        limits=DecodeLimits(sound_seconds=settings.intake.max_duration_hours * 3600),
-    )
 
 
 def run_daemon(settings: Settings) -> None:

@@ -15,22 +15,20 @@ from typing import Any
 from trax import files
 from trax.config import Settings
 from trax.errors import TraxError, UnreadableRecording, WorkerError
-from trax.intake.claim import is_in_outbox
+from trax.intake.claim import SIDE_FOLDER, is_in_outbox
 from trax.intake.names import extension_of, unique
 from trax.intake.validate import validate
 from trax.jobs.folders import StateFolders
 from trax.jobs.job import new_job_id
 from trax.log import about
 from trax.pipeline import answer
-from trax.pipeline.lanes import LocalLanes
-from trax.pipeline.publish import publish
+from trax.pipeline.lanes import LocalLanes, local_lanes
+from trax.pipeline.publish import publish, stage
 from trax.pipeline.runner import Progress as StageProgress
 from trax.pipeline.runner import Work, run_stages
-from trax.service.daemon import lanes_for
+from trax.service.progress import Live
 from trax.service.working import snapshot_of
 
-#: Where jobs work within the output folder, so that publishing is a rename.
-_WORK = ".trax"
 _SAMPLE_SECONDS = 1.0
 
 
@@ -86,7 +84,7 @@ async def transcribe(
     when `out` cannot be written.
     """
     files.make_folder(out)
-    lanes = lanes_for(settings)
+    lanes = local_lanes(settings)
     gauge = _Gauge(lanes)
     side_by_side = asyncio.Semaphore(lanes.transcribers + 1)
 
@@ -102,7 +100,7 @@ async def transcribe(
 
 @contextlib.asynccontextmanager
 async def _work_folder(out: Path, job: str) -> AsyncIterator[Path]:
-    folder = out / _WORK / f"work-{job}"
+    folder = out / SIDE_FOLDER / f"work-{job}"
     files.make_folder(folder)
     try:
         yield folder
@@ -143,9 +141,9 @@ async def _transcribe_one(
                     settings_hash=digest,
                     run={"started": began},
                 )
-                outputs = answer.outputs_of(transcript, plain)
+                staged = await asyncio.to_thread(stage, out, job, answer.outputs_of(transcript, plain))
                 free = unique(name, lambda wanted: _is_others(out, wanted, found.media_id))
-                manifest = publish(out, folder, job, job, outputs, lambda _is_taken: free)
+                manifest = publish(out, folder, job, staged, lambda _is_taken: free)
                 return Outcome(source, tuple(out / path for path in sorted(manifest.files)), None)
         except TraxError as error:
             return Outcome(source, (), {**error.as_dict(), "file": str(source)})
@@ -159,9 +157,7 @@ def _teller(job: str, name: str, gauge: _Gauge, on_progress: Callable[[Progress]
 
     def tell(progress: StageProgress) -> None:
         gauge.sample()
-        elapsed = time.monotonic() - began
-        done = (progress.audio_seconds or 0.0) * progress.fraction
-        speed = done / elapsed if done and elapsed > 0 else None
+        speed = Live(progress.stage, progress.fraction, progress.audio_seconds, began, 0.0).speed(time.monotonic())
         on_progress(Progress(job, name, progress.stage, progress.fraction, speed, gauge.cpu_percent, gauge.memory_mb))
 
     return tell

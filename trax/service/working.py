@@ -18,21 +18,20 @@ from typing import Any
 
 from loguru import logger
 
-from trax import files
 from trax.config import Settings, settings_hash, snapshot
 from trax.errors import Cancelled, DiskFull, JobError, StorageError, TraxError, WorkerError
 from trax.intake.duplicates import has_earlier_result
 from trax.intake.names import extension_of, printable, unique
 from trax.intake.validate import is_as_validated
 from trax.jobs import job as jobs
-from trax.jobs.folders import SOURCE_FILE, StateFolders, file_away, read_job
+from trax.jobs.folders import SOURCE_FILE, StateFolders, file_away
 from trax.jobs.job import Job, Status
 from trax.jobs.ledger import Ledger
 from trax.jobs.seen import Seen
 from trax.log import about
 from trax.pipeline import answer, artefacts
-from trax.pipeline.lanes import LocalLanes
-from trax.pipeline.publish import Manifest, publish
+from trax.pipeline.lanes import Lanes
+from trax.pipeline.publish import Manifest, Staged, publish, stage
 from trax.pipeline.runner import Products, Progress, Work, run_stages
 from trax.pipeline.stages import PLAN, STAGES, stages_for
 from trax.service.progress import Live
@@ -44,7 +43,7 @@ _ROOM_SECONDS = 30.0
 class Workshop:
     """The jobs in hand. Runs in one event loop; everything it changes, it changes between two awaits."""
 
-    def __init__(self, settings: Settings, folders: StateFolders, ledger: Ledger, seen: Seen, lanes: LocalLanes) -> None:
+    def __init__(self, settings: Settings, folders: StateFolders, ledger: Ledger, seen: Seen, lanes: Lanes) -> None:
         self.live: dict[str, Live] = {}
         self.wake = asyncio.Event()
         #: Set when a job waits for validation again: it is the receiver that looks at it.
@@ -117,8 +116,8 @@ class Workshop:
             try:
                 job = self._with_earlier_result(job)
                 products = await run_stages(self._work(job, folder), self._lanes, lambda progress: self._follow(job.id, progress))
-                outputs = await asyncio.to_thread(_outputs, job, products)
-                self._complete(job, folder, products, outputs)
+                staged = await _to_the_end(self._stage, job, products)
+                self._complete(job, folder, products, staged)
             except asyncio.CancelledError:
                 if job.id in self._to_cancel:
                     self._give_up(Cancelled("The job was cancelled."), jobs.cancel(self._current(job), time.time()))
@@ -162,13 +161,13 @@ class Workshop:
                 known, stage=progress.stage, fraction=progress.fraction, audio_seconds=progress.audio_seconds or known.audio_seconds
             )
 
-    def _complete(self, job: Job, folder: Path, products: Products, outputs: dict[str, bytes]) -> None:
+    def _complete(self, job: Job, folder: Path, products: Products, staged: Staged) -> None:
         if not is_as_validated(folder, job):
             self._ledger.put(jobs.reopen(self._current(job), time.time()))
             self.unexamined.set()
             logger.warning("the recording changed after it was taken in: it is taken again, whole")
             return
-        manifest = self._publish(job, outputs)
+        manifest = self._publish(job, staged)
         done = jobs.complete(self._current(job), time.time(), duplicate_of=job.duplicate_of)
         done = replace(done, output_name=manifest.name, duration=float(products.media["duration"]))
         self._ledger.put(done)
@@ -187,9 +186,22 @@ class Workshop:
         except StorageError as error:
             logger.error("the job is finished, and its recording stays in work until traxd starts again: {}", error)
 
-    def _publish(self, job: Job, outputs: dict[str, bytes]) -> Manifest:
+    def _stage(self, job: Job, products: Products) -> Staged:
+        transcript = answer.transcript_of(
+            products,
+            job=job.id,
+            name=job.source_name,
+            sha256=job.media_id,
+            size=job.size or 0,
+            settings=job.settings,
+            settings_hash=job.settings_hash,
+            run={"attempts": job.attempts, "dropped": job.created, "started": job.started, "duplicate_of": job.duplicate_of},
+        )
+        return stage(self._settings.outbox_folder, job.id, answer.outputs_of(transcript, job.settings))
+
+    def _publish(self, job: Job, staged: Staged) -> Manifest:
         folder = self._folders.find(job.id) or self._folders.work / job.id
-        return publish(self._settings.outbox_folder, folder, job.id, run_of(job), outputs, lambda taken: self._name(job, taken))
+        return publish(self._settings.outbox_folder, folder, run_of(job), staged, lambda taken: self._name(job, taken))
 
     def _name(self, job: Job, taken: Callable[[str], bool]) -> str:
         others = {each.output_name for each in self._ledger.live() if each.status is not Status.COMPLETED and each.id != job.id}
@@ -218,7 +230,8 @@ class Workshop:
     def answer_failure(self, job: Job, error: TraxError) -> str:
         """Write `<name>.error.json`; returns the name. One that cannot be written is logged: the ledger knows what went wrong."""
         try:
-            return self._publish(job, answer.error_outputs(error, name=job.source_name, job=job.id)).name
+            outputs = answer.error_outputs(error, name=job.source_name, job=job.id)
+            return self._publish(job, stage(self._settings.outbox_folder, job.id, outputs)).name
         except StorageError as refusal:
             logger.error("the answer cannot be written: {}", refusal)
             return job.output_name
@@ -255,20 +268,6 @@ class Workshop:
             logger.info("taken up again, as asked")
         return again
 
-    def remove_outdated(self) -> None:
-        """Remove what the archive has kept for longer than the settings say."""
-        days = self._settings.retention.archive_days
-        if days is None:
-            return
-        limit = time.time() - days * 86_400
-        for folder in sorted(self._folders.archive.iterdir()):
-            with contextlib.suppress(JobError, StorageError):
-                job = read_job(folder)
-                if job.finished is not None and job.finished < limit:
-                    files.remove_tree(folder)
-                    with about(job.id):
-                        logger.info("removed from the archive after {:g} days", days)
-
 
 def run_of(job: Job) -> str:
     """What tells one run of a job from another."""
@@ -281,15 +280,10 @@ def snapshot_of(settings: Settings) -> tuple[dict[str, Any], str, tuple[str, ...
     return plain, settings_hash(plain), tuple(stage.name for stage in stages_for(plain))
 
 
-def _outputs(job: Job, products: Products) -> dict[str, bytes]:
-    transcript = answer.transcript_of(
-        products,
-        job=job.id,
-        name=job.source_name,
-        sha256=job.media_id,
-        size=job.size or 0,
-        settings=job.settings,
-        settings_hash=job.settings_hash,
-        run={"attempts": job.attempts, "dropped": job.created, "started": job.started, "duplicate_of": job.duplicate_of},
-    )
-    return answer.outputs_of(transcript, job.settings)
+async def _to_the_end(function: Callable[[Job, Products], Staged], job: Job, products: Products) -> Staged:
+    """Run in a thread, and wait for it even when cancelled: what comes next must not meet it at work in the same folder."""
+    work = asyncio.ensure_future(asyncio.to_thread(function, job, products))
+    try:
+        return await asyncio.shield(work)
+    finally:
+        await asyncio.wait([work])
