@@ -116,12 +116,11 @@ class Transcript:
     run: Mapping[str, Any] = field(default_factory=dict)
 
 
-def join_words(words: Iterable[Word], language: str) -> str:
-    """The words as running text, spaced as the language is written."""
-    return ("" if language in UNSPACED_LANGUAGES else " ").join(word.text for word in words)
+#: What every recording becomes, the artefact `pcm`: mono, this many samples a second, each signed 16-bit little-endian.
+SAMPLE_RATE = 16_000
+SAMPLE_BYTES = 2
 
-
-# Artefacts between the processes are JSON. The readers are strict: what they are given comes from a child process.
+# The other artefacts between the processes are JSON. The readers are strict: what they are given comes from a child process.
 
 
 def recognition_to_plain(recognition: Recognition) -> dict[str, Any]:

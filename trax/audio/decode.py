@@ -21,10 +21,11 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from trax.audio.complete import is_duration_stated, missing_bytes
-from trax.audio.formats import DECODERS, DEMUXERS, SAMPLE_BYTES, SAMPLE_RATE, agree, container_for, has_magic
+from trax.audio.formats import DECODERS, DEMUXERS, agree, container_for, has_magic
 from trax.audio.mixdown import Mixdown
 from trax.errors import DamagedRecording, EmptyRecording, NoAudio, RecordingTooLarge, UnsupportedRecording
 from trax.files import storage_error
+from trax.transcript import SAMPLE_BYTES, SAMPLE_RATE
 
 _READ_BYTES = 1 << 18
 _OPTIONS = {"format_whitelist": DEMUXERS, "codec_whitelist": ",".join(sorted(DECODERS))}

@@ -7,10 +7,6 @@ from dataclasses import dataclass
 
 from trax.errors import UnsupportedRecording
 
-#: What every recording becomes: mono, this many samples a second, signed 16-bit little-endian.
-SAMPLE_RATE = 16_000
-SAMPLE_BYTES = 2
-
 
 @dataclass(frozen=True, slots=True)
 class Container:

@@ -9,7 +9,7 @@ import av
 from av.audio.frame import AudioFrame
 from av.filter import Graph
 
-from trax.audio.formats import SAMPLE_RATE
+from trax.transcript import SAMPLE_BYTES, SAMPLE_RATE
 
 _STEREO = 2
 
@@ -52,7 +52,7 @@ class Mixdown:
             except (av.error.BlockingIOError, av.error.EOFError):
                 return
             assert isinstance(frame, AudioFrame)
-            yield bytes(frame.planes[0])[: frame.samples * 2]
+            yield bytes(frame.planes[0])[: frame.samples * SAMPLE_BYTES]
 
 
 def _graph(frame: AudioFrame) -> Graph:

@@ -11,8 +11,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from trax.audio.formats import SAMPLE_BYTES, SAMPLE_RATE
 from trax.errors import StorageError
+from trax.transcript import SAMPLE_BYTES, SAMPLE_RATE
 
 __all__ = ["SAMPLE_BYTES", "SAMPLE_RATE", "Pcm"]
 

@@ -12,9 +12,7 @@ from typing import Any
 from trax import files
 from trax.errors import RecordingTooLarge, WorkerCrashed, WorkerHung
 from trax.pipeline.process import ChildProcess
-
-_SAMPLE_BYTES = 2
-_SAMPLE_RATE = 16_000
+from trax.transcript import SAMPLE_BYTES, SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +67,7 @@ async def _decode(
         f"--extension={extension}",
         f"--memory-bytes={limits.memory}",
         f"--cpu-seconds={limits.cpu_seconds}",
-        f"--output-bytes={int(limits.sound_seconds * _SAMPLE_RATE) * _SAMPLE_BYTES}",
+        f"--output-bytes={int(limits.sound_seconds * SAMPLE_RATE) * SAMPLE_BYTES}",
         what="decoder",
         stdin=source_fd,
         pass_fds=(target_fd,),
@@ -82,7 +80,7 @@ async def _decode(
         raise WorkerHung(f"The decoder took more than the {limits.wall_seconds:g} s that are allowed.") from None
     finally:
         await child.kill()
-    return _media(told, samples=os.fstat(target_fd).st_size // _SAMPLE_BYTES, limits=limits)
+    return _media(told, samples=os.fstat(target_fd).st_size // SAMPLE_BYTES, limits=limits)
 
 
 def _media(told: dict[str, Any], *, samples: int, limits: DecodeLimits) -> dict[str, Any]:
@@ -95,7 +93,7 @@ def _media(told: dict[str, Any], *, samples: int, limits: DecodeLimits) -> dict[
             "channels": int(channels),
             "duration": int() | float() as duration,
             "damaged_frames": int(damaged_frames),
-        } if samples - 1 < duration * _SAMPLE_RATE < samples + 1:
+        } if samples - 1 < duration * SAMPLE_RATE < samples + 1:
             pass
         case _:
             raise WorkerCrashed("The decoder's answer makes no sense.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,9 +13,9 @@ from typing import Any, Protocol
 from loguru import logger
 
 from trax import errors
-from trax.errors import WorkerCrashed
+from trax.config import Settings
 from trax.pipeline.decoding import DecodeLimits, decode
-from trax.pipeline.division import Division
+from trax.pipeline.division import Division, divide
 from trax.pipeline.process import ChildProcess
 from trax.pipeline.stages import Lane
 
@@ -56,6 +57,10 @@ class WorkerView:
 
 class Lanes(Protocol):
     """Runs stage tasks; follow one by its progress, cancel it by cancelling the awaiting task."""
+
+    @property
+    def transcribers(self) -> int:
+        """How many jobs can be transcribed at once."""
 
     async def run(self, task: StageTask, on_progress: OnProgress) -> dict[str, Any]:
         """Do the task and return its small result. Raises errors of the tree."""
@@ -198,6 +203,7 @@ class LocalLanes:
         transcribers = _Pool([_Worker(name, division.threads, share, hang_seconds) for name in names])
         diarizer = transcribers if division.is_shared else _Pool([_Worker("diarize", 1, share, hang_seconds)])
         self._pools = {Lane.TRANSCRIBE: transcribers, Lane.DIARIZE: diarizer}
+        self._workers = list(dict.fromkeys((*transcribers.workers, *diarizer.workers)))  # each once, where the lanes share one
 
     @property
     def transcribers(self) -> int:
@@ -209,8 +215,7 @@ class LocalLanes:
         if task.lane is not Lane.DECODE:
             return await self._pools[task.lane].run(task, on_progress)
         async with self._decoding:
-            if task.output is None:
-                raise WorkerCrashed("A decode task needs an output.")
+            assert task.output is not None
             return await decode(Path(task.source), Path(task.folder) / task.output, task.extension, self._limits, on_progress)
 
     async def let_idle_go(self) -> None:
@@ -220,10 +225,24 @@ class LocalLanes:
 
     async def close(self) -> None:
         """Let every worker go."""
-        workers = {worker for pool in self._pools.values() for worker in pool.workers}
-        await asyncio.gather(*(worker.close() for worker in workers))
+        await asyncio.gather(*(worker.close() for worker in self._workers))
 
     def workers(self) -> Sequence[WorkerView]:
         """The workers that are alive now."""
-        unique = {id(worker): worker for pool in self._pools.values() for worker in pool.workers}
-        return [view for worker in unique.values() if (view := worker.view()) is not None]
+        return [view for worker in self._workers if (view := worker.view()) is not None]
+
+
+def local_lanes(settings: Settings) -> LocalLanes:
+    """The lanes these settings ask for, on the cores this process may use."""
+    division = divide(
+        cores=len(os.sched_getaffinity(0)),
+        max_workers=settings.max_workers,
+        is_parallel=settings.parallel,
+        memory_gb=settings.max_memory_gb,
+    )
+    return LocalLanes(
+        division,
+        hang_seconds=settings.workers.hang_seconds,
+        idle_seconds=settings.workers.idle_seconds,
+        limits=DecodeLimits(sound_seconds=settings.intake.max_duration_hours * 3600),
+    )

@@ -114,15 +114,15 @@ def stamp(
         "version": stage.version,
         "recording": recording,
         "settings": {key: setting(settings, key) for key in stage.settings},
-        "models": {role: _identity(plan[role]) for role in stage.models},
+        "models": {role: model_identity(plan[role]) for role in stage.models},
         "inputs": {artefact: inputs[artefact] for artefact in stage.needs},
     }
     canonical = json.dumps(decides, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:32]
 
 
-def _identity(model: Mapping[str, Any]) -> dict[str, Any]:
-    """A model without its place: moved, it is the same."""
+def model_identity(model: Mapping[str, Any]) -> dict[str, Any]:
+    """A model without its place: moved, or on another machine, it is the same."""
     return {key: value for key, value in model.items() if key != "path"}
 
 
