@@ -65,7 +65,7 @@ def test_room_is_measured_by_the_largest_recording_allowed(free: float, level: s
 def test_the_processor() -> None:
     settings = Settings(max_workers=2)
     assert [check.level for check in checks.processor("x86_64", {"avx2", "fma", "f16c"}, 4, settings)] == ["ok", "ok"]
-    assert [check.level for check in checks.processor("x86_64", {"fma"}, 1, settings)] == ["warning", "warning"]
+    assert [check.level for check in checks.processor("x86_64", {"fma"}, 1, settings)] == ["problem", "warning"]
     assert checks.processor("aarch64", {"asimd"}, 4, settings)[0].level == "ok"
     assert checks.processor("riscv64", set(), 4, settings)[0].level == "warning"
 

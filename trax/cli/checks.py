@@ -89,13 +89,13 @@ def room(free: float, settings: Settings) -> Check:
 
 
 def processor(machine: str, flags: Collection[str], cores: int, settings: Settings) -> list[Check]:
-    """Whether the CPU has what the engines are quick with, and enough cores for the workers. `flags` as in /proc/cpuinfo."""
+    """Whether the CPU has what the engines are built for, and enough cores for the workers. `flags` as in /proc/cpuinfo."""
     wanted = {"x86_64": ("avx2", "fma", "f16c"), "aarch64": ("asimd",)}.get(machine)
     if wanted is None:
         features = Check("warning", "cpu", f"{machine} is not a processor Trax is tested on", "Use x86_64 or aarch64 where you can.")
     elif missing := [flag for flag in wanted if flag not in flags]:
-        advice = "Expect it to be slow; in a virtual machine, pass the host's CPU on."
-        features = Check("warning", "cpu", f"{machine} without {', '.join(missing)}", advice)
+        advice = "Voice activity and Whisper are built for it and crash without; in a virtual machine, pass the host's CPU on."
+        features = Check("problem", "cpu", f"{machine} without {', '.join(missing)}", advice)
     else:
         features = Check("ok", "cpu", f"{machine} with {', '.join(wanted)}")
     workers = settings.max_workers
