@@ -13,13 +13,14 @@ import pytest
 from trax import files
 from trax.errors import StorageError
 from trax.intake import claim as claim_module
-from trax.intake.claim import SIDE_FOLDER, claim, finish_claims, is_in_outbox
+from trax.intake.claim import claim, finish_claims
 from trax.intake.names import output_name
 from trax.intake.scan import scan, sight
 from trax.intake.settle import Sighting
 from trax.intake.writers import has_writer
 from trax.jobs.folders import SOURCE_FILE, StateFolders, read_job, subfolders
 from trax.jobs.job import Job
+from trax.jobs.outputs import SIDE_FOLDER, is_in_outbox
 
 SOUND = b"sound" * 1000
 

@@ -19,9 +19,6 @@ from trax.jobs.job import Job
 from trax.jobs.ledger import Ledger
 from trax.service.views import job_details, status_view
 
-#: What a daemon holds with `flock` as long as it lives, in the state folder.
-LOCK_FILE = "traxd.lock"
-
 
 def open_ledger(settings: Settings) -> Ledger:
     """The ledger, for reading.
@@ -48,7 +45,7 @@ def is_locked(settings: Settings) -> bool:
     Looked up in the kernel's list, because trying the lock would keep a daemon from starting in that moment.
     """
     try:
-        inode = (settings.state_folder / LOCK_FILE).stat().st_ino
+        inode = StateFolders(settings.state_folder).lock.stat().st_ino
         locks = Path("/proc/locks").read_text(encoding="ascii").splitlines()
     except OSError:
         return False

@@ -24,18 +24,10 @@ from trax.intake.settle import Sighting
 from trax.intake.writers import has_writer
 from trax.jobs.folders import SOURCE_FILE, StateFolders, read_job, subfolders, write_job
 from trax.jobs.job import Job
+from trax.jobs.outputs import SIDE_FOLDER
 
-#: What Trax moves within an inbox or an outbox on another mount; ignored by the scan.
-SIDE_FOLDER = ".trax"
 #: A folder that was copied or moved in whole keeps its mode, in which as a rule nobody but its owner may take anything out.
 _LET_GROUP_WRITE = "Let the group trax write to its folder (chgrp -R trax FOLDER; chmod -R g+rwX FOLDER): then Trax takes it by itself."
-#: What the outbox may hold of a recording.
-OUTPUT_SUFFIXES = (".json", ".error.json", ".srt", ".vtt", ".txt", ".rttm", ".ctm")
-
-
-def is_in_outbox(outbox: Path, name: str) -> bool:
-    """Whether anything in the outbox already goes by this output name: it is not written over, whoever put it there."""
-    return any(os.path.lexists(f"{outbox / name}{suffix}") for suffix in OUTPUT_SUFFIXES)
 
 
 def claim(inbox: Path, sighting: Sighting, job: Job, folders: StateFolders) -> Path | None:

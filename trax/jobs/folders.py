@@ -40,6 +40,11 @@ class StateFolders:
     root: Path
 
     @property
+    def lock(self) -> Path:
+        """What a daemon holds with `flock` as long as it lives."""
+        return self.root / "traxd.lock"
+
+    @property
     def ledger(self) -> Path:
         """The ledger's snapshots, its archives and `seen.log`."""
         return self.root / "ledger"

@@ -9,6 +9,7 @@ from typing import Any
 from trax.config import job_settings
 from trax.errors import TraxError
 from trax.formats import render_all, render_error
+from trax.jobs.outputs import ERROR_ENDING
 from trax.pipeline.consistency import check
 from trax.pipeline.merge import assemble
 from trax.pipeline.runner import Products
@@ -66,4 +67,4 @@ def outputs_of(transcript: Transcript, settings: Mapping[str, Any]) -> dict[str,
 
 def error_outputs(error: TraxError, *, name: str, job: str) -> dict[str, Iterable[bytes]]:
     """The answer for a recording that was not transcribed."""
-    return {".error.json": (render_error(error, recording=name, job=job).encode(),)}
+    return {ERROR_ENDING: (render_error(error, recording=name, job=job).encode(),)}

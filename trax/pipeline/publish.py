@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from trax import files
-from trax.intake.claim import OUTPUT_SUFFIXES, SIDE_FOLDER
+from trax.jobs.outputs import ENDINGS, ERROR_ENDING, RESULT_ENDING, SIDE_FOLDER
 
 MANIFEST_FILE = "published.json"
 
@@ -68,7 +68,7 @@ def _write_manifest(folder: Path, manifest: Manifest) -> None:
 def is_published(outbox: Path, folder: Path, run: str) -> bool:
     """Whether the whole transcript, not the answer to a failure, that this run of the job publishes is in the outbox."""
     manifest = read_manifest(folder)
-    is_transcript = bool(manifest.files) and not any(path.endswith(".error.json") for path in manifest.files)
+    is_transcript = bool(manifest.files) and not any(path.endswith(ERROR_ENDING) for path in manifest.files)
     return manifest.run == run and is_transcript and all(_is(outbox / path, {sha}) for path, sha in manifest.files.items())
 
 
@@ -83,7 +83,7 @@ def _still_own(outbox: Path, published: Mapping[str, frozenset[str]]) -> dict[st
     """What of all that the job ever published is its own now: not what lies beside the JSON of another, even when it says the same."""
 
     def is_others(relative: str) -> bool:
-        answers = (_stem(relative) + suffix for suffix in (".json", ".error.json"))
+        answers = (_stem(relative) + ending for ending in (RESULT_ENDING, ERROR_ENDING))
         return any(os.path.lexists(outbox / each) and not _is(outbox / each, published.get(each, frozenset())) for each in answers)
 
     return {relative: hashes for relative, hashes in published.items() if not is_others(relative)}
@@ -91,12 +91,12 @@ def _still_own(outbox: Path, published: Mapping[str, frozenset[str]]) -> dict[st
 
 def _stem(relative: str) -> str:
     """The name an output goes by."""
-    return min((relative.removesuffix(suffix) for suffix in OUTPUT_SUFFIXES), key=len)
+    return min((relative.removesuffix(ending) for ending in ENDINGS), key=len)
 
 
 def _is_taken(outbox: Path, name: str, own: Mapping[str, frozenset[str]]) -> bool:
     """Whether any output under this name is there that the job may not replace."""
-    relatives = (f"{name}{suffix}" for suffix in OUTPUT_SUFFIXES)
+    relatives = (f"{name}{ending}" for ending in ENDINGS)
     return any(os.path.lexists(outbox / each) and not _is(outbox / each, own.get(each, frozenset())) for each in relatives)
 
 
@@ -155,7 +155,7 @@ def publish(
 
     # The former JSON goes before anything it names changes, and all that goes does before the JSON comes, which says that all is done.
     last = [*targets][-1]
-    for relative in sorted(own, key=lambda relative: not relative.endswith(".json")):
+    for relative in sorted(own, key=lambda relative: not relative.endswith(RESULT_ENDING)):
         if (relative not in targets or relative == last) and _is(outbox / relative, own[relative]):
             files.remove(outbox / relative)
             replaced.discard(relative)

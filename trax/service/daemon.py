@@ -123,7 +123,7 @@ def run_daemon(settings: Settings) -> None:
     """
     folders = StateFolders(settings.state_folder)
     files.make_folder(folders.root)
-    with files.locked(folders.root / "traxd.lock") as is_ours:
+    with files.locked(folders.lock) as is_ours:
         if not is_ours:
             raise AlreadyRunning("Another traxd works on this root.", file=str(settings.root_folder))
         asyncio.run(Daemon(settings).run())

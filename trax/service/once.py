@@ -15,11 +15,11 @@ from typing import Any
 from trax import files
 from trax.config import Settings
 from trax.errors import TraxError, UnreadableRecording, WorkerError
-from trax.intake.claim import SIDE_FOLDER, is_in_outbox
 from trax.intake.names import extension_of, unique
 from trax.intake.validate import validate
 from trax.jobs.folders import StateFolders
 from trax.jobs.job import new_job_id
+from trax.jobs.outputs import RESULT_ENDING, SIDE_FOLDER, is_in_outbox
 from trax.log import about
 from trax.pipeline import answer
 from trax.pipeline.lanes import LocalLanes, local_lanes
@@ -166,5 +166,5 @@ def _teller(job: str, name: str, gauge: _Gauge, on_progress: Callable[[Progress]
 def _is_others(out: Path, name: str, sha256: str) -> bool:
     """Whether outputs under this name are there that are not of the recording with this SHA-256."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        return bool(json.loads((out / f"{name}.json").read_bytes())["media"]["sha256"] != sha256)
+        return bool(json.loads((out / f"{name}{RESULT_ENDING}").read_bytes())["media"]["sha256"] != sha256)
     return is_in_outbox(out, name)

@@ -11,7 +11,7 @@ from loguru import logger
 
 from trax.config import Settings
 from trax.errors import RecordingError, StorageError, TraxError
-from trax.intake.claim import claim, is_in_outbox
+from trax.intake.claim import claim
 from trax.intake.inbox import Inbox
 from trax.intake.names import output_name, printable, unique
 from trax.intake.settle import Sighting
@@ -20,6 +20,7 @@ from trax.jobs import job as jobs
 from trax.jobs.folders import SOURCE_FILE, StateFolders
 from trax.jobs.job import Job, Status
 from trax.jobs.ledger import Ledger
+from trax.jobs.outputs import is_in_outbox
 from trax.jobs.seen import Seen
 from trax.log import about
 from trax.service.working import Workshop, snapshot_of

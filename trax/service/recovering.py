@@ -9,10 +9,11 @@ from loguru import logger
 
 from trax import errors, files
 from trax.config import Settings
-from trax.intake.claim import SIDE_FOLDER, finish_claims
+from trax.intake.claim import finish_claims
 from trax.jobs.folders import StateFolders
 from trax.jobs.job import Job, Status
 from trax.jobs.ledger import Ledger
+from trax.jobs.outputs import SIDE_FOLDER
 from trax.jobs.recovery import reconcile
 from trax.jobs.seen import Seen
 from trax.log import about

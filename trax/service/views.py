@@ -10,6 +10,7 @@ from trax.intake.names import printable
 from trax.jobs.folders import StateFolders
 from trax.jobs.job import Job, Status
 from trax.jobs.ledger import Ledger
+from trax.jobs.outputs import ERROR_ENDING
 
 #: How many jobs a status lists: of those that wait, and of the finished and the failed ones.
 _QUEUED, _RECENT = 50, 10
@@ -53,7 +54,8 @@ def status_view(
 def job_details(job: Job, state: StateFolders, outbox: Path) -> dict[str, Any]:
     """Everything about one job: its view, its settings, its folder, and its outputs relative to the outbox."""
     folder = state.find(job.id)
-    names = [f"{job.output_name}.{ending}" for ending in (*job.settings.get("output", {}).get("formats", ()), "error.json")]
+    formats = job.settings.get("output", {}).get("formats", ())
+    names = [job.output_name + ending for ending in (*(f".{each}" for each in formats), ERROR_ENDING)]
     return {
         **job_view(job),
         "media_id": job.media_id,
