@@ -157,7 +157,7 @@ class StorageError(TraxError):
 
     code = "storage"
     permanent = False
-    default_advice = "Check the disk, and who may write there; Trax tries again by itself."
+    default_advice = "Check the disk; Trax tries again by itself."
 
 
 class DiskFull(StorageError):

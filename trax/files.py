@@ -26,13 +26,15 @@ FOLDER_MODE = 0o750
 _CHUNK = 1 << 20
 _NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+_NO_RIGHT = {errno.EACCES, errno.EPERM, errno.EROFS}
+_WHO_MAY = "Check who may write there, or use sudo; `sudo -u trax trax-ctl doctor` tells what the service may."
 
 
 def storage_error(action: str, error: OSError, path: Path | None = None) -> StorageError:
     """What the disk refused, as an error of ours: "Could not <action>", and DiskFull when it was for lack of room."""
     kind = DiskFull if error.errno in _NO_ROOM else StorageError
     file = None if path is None else os.fsencode(path).decode(errors="backslashreplace")
-    return kind(f"Could not {action}: {error.strerror}.", file=file)
+    return kind(f"Could not {action}: {error.strerror}.", file=file, advice=_WHO_MAY if error.errno in _NO_RIGHT else None)
 
 
 @contextlib.contextmanager

@@ -25,6 +25,9 @@ VAD = {"name": "silero", "kind": "vad", "engine": "silero", "scope": "open", "pr
         ("inbox", FolderFacts(HERE, exists=True, is_folder=True, usable=True, mode=0o2770), "ok"),
         ("inbox", FolderFacts(HERE, exists=True, is_folder=True, usable=True, mode=0o2777), "warning"),
         ("inbox", FolderFacts(HERE, exists=True, is_folder=True, usable=False, mode=0o2770), "problem"),
+        ("inbox", FolderFacts(HERE, exists=True, is_folder=True, readable=True, mode=0o2770), "problem"),
+        ("outbox", FolderFacts(HERE, exists=True, is_folder=True, readable=True, mode=0o2750), "warning"),
+        ("outbox", FolderFacts(HERE, exists=True, is_folder=True, mode=0o2700), "problem"),
         ("inbox", FolderFacts(HERE, exists=True, is_folder=False), "problem"),
         ("inbox", FolderFacts(HERE, exists=False, parent_writable=True), "warning"),
         ("inbox", FolderFacts(HERE, exists=False), "problem"),
@@ -42,7 +45,7 @@ def test_folders(name: str, facts: FolderFacts, level: str) -> None:
 def test_facts_are_those_of_the_folder(tmp_path: Path) -> None:
     tmp_path.chmod(0o750)
     facts = folder_facts(tmp_path)
-    assert (facts.exists, facts.is_folder, facts.usable, facts.mode & 0o777) == (True, True, True, 0o750)
+    assert (facts.exists, facts.is_folder, facts.readable, facts.usable, facts.mode & 0o777) == (True, True, True, True, 0o750)
     assert folder_facts(tmp_path / "none" / "none") == FolderFacts(tmp_path / "none" / "none", exists=False, parent_writable=True)
     (tmp_path / "file").touch()
     assert not folder_facts(tmp_path / "file").is_folder

@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 from trax.cli.text import size
 from trax.config import Settings
+from trax.transcript import SAMPLE_BYTES, SAMPLE_RATE
 
 Level = Literal["ok", "warning", "problem"]
 
-#: Decoded audio: 16,000 samples a second of two bytes.
-_PCM_BYTES_PER_HOUR = 16_000 * 2 * 3600
+_PCM_BYTES_PER_HOUR = SAMPLE_RATE * SAMPLE_BYTES * 3600
 #: Below this not even a short recording is safe.
 _SCARCE = 200e6
 
@@ -36,6 +36,7 @@ class FolderFacts:
     path: Path
     exists: bool
     is_folder: bool = False
+    readable: bool = False
     usable: bool = False
     mode: int = 0
     device: int = 0
@@ -51,6 +52,9 @@ def folder(name: str, facts: FolderFacts) -> Check:
         return Check("problem", name, f"{path} is not there and may not be made", f"As root: install -d -o trax -g trax -m 2770 {path}")
     if not facts.is_folder:
         return Check("problem", name, f"{path} is not a folder", "Move it away, or set another path in the settings.")
+    if facts.readable and not facts.usable and name != "inbox":
+        advice = "Enough to read what is there; ask for the service: sudo -u trax trax-ctl doctor"
+        return Check("warning", name, f"{path} may be read and not written by this user", advice)
     if not facts.usable:
         advice = "Check owner and mode, or run this as the user trax."
         return Check("problem", name, f"{path} may not be read and written by this user", advice)

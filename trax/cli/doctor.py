@@ -67,8 +67,11 @@ def folder_facts(path: Path) -> FolderFacts:
     except OSError:
         parent = next(folder for folder in path.parents if os.access(folder, os.F_OK))
         return FolderFacts(path, exists=False, parent_writable=os.access(parent, os.W_OK | os.X_OK))
-    usable = os.access(path, os.R_OK | os.W_OK | os.X_OK)
-    return FolderFacts(path, exists=True, is_folder=path.is_dir(), usable=usable, mode=found.st_mode, device=found.st_dev)
+    readable = os.access(path, os.R_OK | os.X_OK)
+    usable = readable and os.access(path, os.W_OK)
+    return FolderFacts(
+        path, exists=True, is_folder=path.is_dir(), readable=readable, usable=usable, mode=found.st_mode, device=found.st_dev
+    )
 
 
 def _cpu_flags() -> frozenset[str]:

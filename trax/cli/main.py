@@ -47,7 +47,7 @@ def exit_code(error: TraxError) -> int:
 
 
 def _advice(error: OSError) -> str:
-    return "Join the group trax, or use sudo." if isinstance(error, PermissionError) else "See `trax-ctl doctor`."
+    return "Check who may read and write there, or use sudo." if isinstance(error, PermissionError) else "See `trax-ctl doctor`."
 
 
 def _run(args: argparse.Namespace, terminal: Terminal) -> int:
