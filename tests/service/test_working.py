@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from rig import PATIENCE
 
 from trax import files
 from trax.config import Settings
-from trax.errors import StorageError
+from trax.errors import DiskFull, StorageError
 from trax.jobs.folders import SOURCE_FILE, StateFolders, write_job
 from trax.jobs.job import Job, Status, accept, start
 from trax.jobs.ledger import Ledger
@@ -88,6 +89,19 @@ def test_asked_to_stop_before_a_jobs_first_step_no_attempt_is_charged(tmp_path: 
         job = house.ledger.get(house.job.id)
         assert job is not None
         assert (job.status, job.attempts) == (Status.QUEUED, 0)
+
+    asyncio.run(scenario())
+
+
+def test_a_ledger_that_cannot_be_written_ends_the_work_with_that_error(tmp_path: Path, monkeypatch) -> None:
+    def full(_: Job) -> None:
+        raise DiskFull("Could not write: No space left on device.")
+
+    async def scenario() -> None:
+        house = House(tmp_path, Status.QUEUED)
+        monkeypatch.setattr(house.ledger, "put", full)
+        with pytest.raises(DiskFull):  # in no group: the service's main answers an error with a line and an exit code
+            await asyncio.wait_for(house.workshop.run(), PATIENCE)
 
     asyncio.run(scenario())
 

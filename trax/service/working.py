@@ -66,7 +66,7 @@ class Workshop:
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(self._until_due()):
                             await self.wake.wait()
-        except* TraxError as several:
+        except ExceptionGroup as several:  # no except*: what is raised there is put into a group again, which is no TraxError
             raise several.exceptions[0] from None
 
     def _until_due(self) -> float | None:
@@ -208,6 +208,7 @@ class Workshop:
         return unique(job.output_name, lambda name: name in others or taken(name))
 
     def _fail(self, job: Job, error: TraxError) -> None:
+        error.file = error.file or printable(job.source_name)
         failed = jobs.fail(job, error, time.time(), self._settings.retries, random.random())  # noqa: S311 - jitter is no secret
         if failed.status is Status.FAILED:
             self._give_up(error, failed)
