@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from loguru import logger
 
+from trax.text import printable
+
 if TYPE_CHECKING:
     from loguru import Record
 
@@ -50,13 +52,6 @@ def is_journal() -> bool:
     except OSError:
         return False
     return os.environ.get("JOURNAL_STREAM") == f"{stream.st_dev}:{stream.st_ino}"
-
-
-def printable(text: str) -> str:
-    """The text with line breaks, control and direction characters and stray bytes as escapes: safe on a terminal, one line in a log."""
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def _line(record: Record) -> str:

@@ -13,7 +13,8 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
 from trax.cli import render
-from trax.cli.text import percent, shown, size, span, speed
+from trax.cli.text import percent, size, span, speed
+from trax.text import printable
 
 Make = Callable[..., dict[str, Any]]
 
@@ -45,7 +46,7 @@ def printed(view: RenderableType, width: int = 100, *, rich: bool = False) -> st
 
 @given(hostile)
 def test_a_shown_name_moves_no_cursor_and_hides_nothing(name: str) -> None:
-    safe = shown(name)
+    safe = printable(name)
     assert not any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in safe)
     assert not set(safe) & set("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
     safe.encode("utf-8")
@@ -53,15 +54,15 @@ def test_a_shown_name_moves_no_cursor_and_hides_nothing(name: str) -> None:
 
 @given(hostile)
 def test_showing_twice_changes_nothing(name: str) -> None:
-    assert shown(shown(name)) == shown(name)
+    assert printable(printable(name)) == printable(name)
 
 
 def test_shown_says_what_was_there() -> None:
-    assert shown("a\nb") == r"a\nb"
-    assert shown("\x1b[2J") == r"\x1b[2J"
-    assert shown("a\u202eb") == r"a\u202eb"
-    assert shown("caf\udce9") == r"caf\xe9"
-    assert shown("Zürich, 会議.mp3") == "Zürich, 会議.mp3"
+    assert printable("a\nb") == r"a\nb"
+    assert printable("\x1b[2J") == r"\x1b[2J"
+    assert printable("a\u202eb") == r"a\u202eb"
+    assert printable("caf\udce9") == r"caf\xe9"
+    assert printable("Zürich, 会議.mp3") == "Zürich, 会議.mp3"
 
 
 @hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

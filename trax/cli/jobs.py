@@ -13,9 +13,9 @@ from trax.cli import offline, render
 from trax.cli.client import ask
 from trax.cli.settings import load
 from trax.cli.terminal import Terminal
-from trax.cli.text import shown
 from trax.config import Settings
 from trax.errors import DaemonAbsent, TraxError
+from trax.text import printable
 
 _KEPT = "traxd is not running; the request is kept and applied when it starts."
 
@@ -104,7 +104,7 @@ def _retry(settings: Settings, args: argparse.Namespace, terminal: Terminal) -> 
         terminal.line(json.dumps(result))
     else:
         for job in (*result["retried"], *result.get("requested", ())):
-            terminal.line(shown(str(job)))
+            terminal.line(printable(str(job)))
         if args.failed and not (result["retried"] or result.get("requested")):
             terminal.note("No job has failed.")
     for refused in result["refused"]:
@@ -121,5 +121,5 @@ def _cancel(settings: Settings, job: str, terminal: Terminal) -> int:
     if terminal.json:
         terminal.line(json.dumps(result))
     else:
-        terminal.line(shown(str(result["cancelled"] or result["requested"][0])))
+        terminal.line(printable(str(result["cancelled"] or result["requested"][0])))
     return 0

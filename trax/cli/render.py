@@ -1,6 +1,6 @@
 """What the daemon and the commands say, as rich renderables: pure functions from plain dicts, for any width.
 
-Every text from outside (names, reasons, models) passes `shown` and becomes a `Text`, so that neither control characters nor
+Every text from outside (names, reasons, models) passes `printable` and becomes a `Text`, so that neither control characters nor
 markup reach the terminal.
 """
 
@@ -16,7 +16,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from trax.cli.text import languages, percent, shown, size, span, speed
+from trax.cli.text import languages, percent, size, span, speed
+from trax.text import printable
 
 Plain = Mapping[str, Any]
 
@@ -28,7 +29,7 @@ _STYLES = {"ok": "green", "completed": "green", "warning": "yellow", "problem": 
 
 def label(text: object, style: str = "") -> Text:
     """Anything as escaped text of one style; None and no text at all are `-`."""
-    return Text("-" if text in (None, "") else shown(str(text)), style=style)
+    return Text("-" if text in (None, "") else printable(str(text)), style=style)
 
 
 def status_view(status: Plain, now: float, *, bars: bool) -> RenderableType:

@@ -12,10 +12,10 @@ import yaml
 
 from trax.cli.render import label
 from trax.cli.terminal import Terminal
-from trax.cli.text import shown
 from trax.config import Settings
 from trax.errors import ConfigError
 from trax.settings_file import load_settings, settings_path
+from trax.text import printable
 
 
 def load(args: argparse.Namespace, overrides: Mapping[str, str] = MappingProxyType({})) -> Settings:
@@ -45,7 +45,7 @@ def _show(path: Path, settings: Settings, terminal: Terminal) -> int:
     if terminal.json:
         terminal.line(json.dumps(plain))
     else:
-        terminal.line(f"# {shown(str(path))}, with TRAX_* variables and defaults")
+        terminal.line(f"# {printable(str(path))}, with TRAX_* variables and defaults")
         terminal.line(yaml.safe_dump(plain, sort_keys=False, allow_unicode=False).rstrip())
     return 0
 

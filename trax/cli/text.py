@@ -1,22 +1,12 @@
-"""Plain values in words for people, safe for a terminal: names, times, sizes, shares."""
+"""Plain values in words for people: times, sizes, shares."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trax.intake.names import printable
-
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 #: More codes of languages than that are counted rather than listed.
 _MOST_CODES = 6
-
-
-def shown(text: str) -> str:
-    r"""The text with everything that could move a cursor, turn the writing round or hide written out, such as `\x1b` or `\u202e`.
-
-    A backslash stays: names come from the daemon escaped already, and escaping them twice must change nothing.
-    """
-    return "\\".join(printable(part) for part in text.split("\\"))
 
 
 def span(seconds: float | None) -> str:

@@ -18,11 +18,11 @@ from rich.live import Live
 from trax.cli import render
 from trax.cli.settings import load
 from trax.cli.terminal import Terminal
-from trax.cli.text import shown
 from trax.config import Settings
 from trax.errors import UnreadableRecording
 from trax.service import once
 from trax.service.once import Outcome, Progress
+from trax.text import printable
 
 Files = Sequence[tuple[Path, str]]
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -155,7 +155,7 @@ def _tell(outcomes: Sequence[Outcome], terminal: Terminal) -> int:
         terminal.line(json.dumps({"outcomes": [outcome_plain(outcome) for outcome in outcomes]}))
     for outcome in outcomes:
         for path in outcome.outputs if not terminal.json else ():
-            terminal.line(shown(str(path)))
+            terminal.line(printable(str(path)))
         if outcome.error is not None:
             terminal.say(render.error_view(outcome.error))
     return 1 if any(outcome.error is not None for outcome in outcomes) else 0

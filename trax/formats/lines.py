@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
+from trax.text import JOINERS
 from trax.transcript import UNSPACED_LANGUAGES, Segment
 
 #: The common limits of subtitles (EBU, BBC and Netflix agree on 42 columns and two lines, give or take a few).
@@ -14,9 +15,6 @@ MAX_LINES = 2
 SENTENCE_ENDS = ".?!…。？！"  # noqa: RUF001 - Chinese and Japanese marks
 CLAUSE_ENDS = ",;:–—、，；："  # noqa: RUF001 - Chinese and Japanese marks, and dashes
 _CLOSERS = "\"'’”»)]」』）"  # noqa: RUF001 - quotation marks as they are printed
-
-#: Invisible, but part of how words are written (Persian, the Indic scripts).
-_JOINERS = "\u200c\u200d"
 
 # How much worse a cut may balance the two lines, in columns, for standing at punctuation, or for not leaving a number or the name alone.
 _PUNCTUATION_IS_WORTH = 12
@@ -39,7 +37,7 @@ def _visible(character: str) -> str:
             return " "
         case "Cs":
             return "\ufffd"
-        case "Cf" if character not in _JOINERS:
+        case "Cf" if character not in JOINERS:
             return ""
         case _:
             return character

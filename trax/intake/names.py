@@ -10,6 +10,9 @@ import unicodedata
 from collections.abc import Callable
 from pathlib import PurePosixPath
 
+from trax import text
+from trax.text import JOINERS
+
 #: Of a stem or subfolder in the outbox, in bytes: with ` (99).error.json` behind it a name still fits the 255 of Linux file systems.
 LONGEST_NAME = 200
 _LONGEST_PATH = 1024
@@ -21,8 +24,6 @@ _UNFINISHED = (
 _NOT_RECORDINGS = frozenset(
     {"@eadir", "#recycle", "$recycle.bin", "system volume information", "lost+found", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"}
 )
-# Zero-width joiner and non-joiner: the spelling of Persian and of many emoji needs them.
-_JOINERS = frozenset("\u200c\u200d")
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
@@ -63,14 +64,8 @@ def unique(wanted: str, is_taken: Callable[[str], bool]) -> str:
 
 
 def printable(name: str) -> str:
-    r"""A name for logs and terminals: what is not visible text is escaped as `\n`, `\u202e` or `\xff`, and so is the backslash."""
-    return "".join(character if _is_visible(character) else _escaped(character) for character in name)
-
-
-def _is_visible(character: str) -> bool:
-    # str.isprintable also says no to what is private or not assigned yet: no terminal is known to leave those alone
-    is_text = character.isprintable() or character in _JOINERS or unicodedata.category(character) == "Zs"
-    return is_text and character != "\\"
+    """A name as `trax.text.printable` shows text, its backslashes escaped too: no two names look alike."""
+    return text.printable(name.replace("\\", r"\\"))
 
 
 def _safe_stem(stem: str) -> str:
@@ -86,7 +81,7 @@ def _safe(part: str) -> str:
 
 
 def _is_unprintable(character: str) -> bool:
-    return unicodedata.category(character) in _UNPRINTABLE and character not in _JOINERS
+    return unicodedata.category(character) in _UNPRINTABLE and character not in JOINERS
 
 
 def _as_percent(character: str) -> str:
@@ -98,9 +93,3 @@ def _bytes_of(character: str) -> bytes:
         return character.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         return character.encode("utf-8", "surrogatepass")
-
-
-def _escaped(character: str) -> str:
-    if "\udc80" <= character <= "\udcff":
-        return f"\\x{ord(character) - 0xDC00:02x}"
-    return character.encode("unicode_escape").decode()
