@@ -1,4 +1,4 @@
-"""The only code that writes, syncs, renames, moves across mounts and removes. Everything durable goes through here.
+"""The only code that writes, syncs, renames, copies and removes. Everything durable goes through here.
 
 A rename is only durable once the folder that holds the name is synced, and a file's bytes only once the file is: so each
 function here returns when what it did would survive a power cut. An fsync that failed may have dropped the dirty pages and
@@ -138,7 +138,7 @@ def sync_file(path: Path) -> None:
 def rename(source: Path, target: Path) -> None:
     """Move a name within one file system, durably, replacing what `target` named.
 
-    Raises OSError with errno EXDEV when the two are on different mounts (see `move`), StorageError otherwise.
+    Raises OSError with errno EXDEV when the two are on different mounts, StorageError otherwise.
     """
     try:
         os.rename(source, target)  # noqa: PTH104 - Path.rename would follow the same call; os keeps byte names plain
@@ -208,17 +208,6 @@ def copy(source: Path, target: Path, mode: int = FILE_MODE) -> str:
     if arrived != digest.hexdigest():
         raise StorageError("The copy differs from the original.", file=str(target))
     return digest.hexdigest()
-
-
-def move(source: Path, target: Path) -> None:
-    """Move a file, across mounts if need be; the source goes only once the copy is durable and compared."""
-    try:
-        rename(source, target)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        copy(source, target)
-        remove(source)
 
 
 def remove(path: Path) -> None:

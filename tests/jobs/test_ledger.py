@@ -59,14 +59,12 @@ class TestLookups:
             with pytest.raises(JobError):
                 ledger.find(text)
 
-    def test_the_next_is_the_oldest_that_need_not_wait(self, tmp_path: Path) -> None:
+    def test_who_waits_and_until_when(self, tmp_path: Path) -> None:
         ledger = Ledger(tmp_path)
         ledger.put(job(3))
         ledger.put(job(2))
         ledger.put(job(1, not_before=50.0))
         ledger.put(job(0, Status.RUNNING))
-        assert ledger.next_queued(49.0) == job(2)
-        assert ledger.next_queued(50.0) == job(1, not_before=50.0)
         assert ledger.next_due(49.0) == 50.0
         assert ledger.next_due(50.0) is None
         assert [found.id for found in ledger.by_status(Status.QUEUED)] == [job(number).id for number in (1, 2, 3)]
@@ -119,6 +117,7 @@ class TestArchives:
         for number in range(30):
             ledger.put(job(number, Status.COMPLETED))
         first = min(tmp_path.glob("archive-*.json"))
+        (tmp_path / "archive-copy.json").write_bytes(first.read_bytes())  # an administrator's: not ours to read
         data = bytearray(first.read_bytes())
         data[len(data) // 2] ^= 1
         first.write_bytes(data)

@@ -31,7 +31,7 @@ class Archives:
         self._known: dict[str, tuple[Status, Path]] = {}
         self._last = 0
         self.damaged: list[Path] = []
-        for path in sorted(folder.glob("archive-*.json")):
+        for path in archive_files(folder):
             self._last = max(self._last, int(path.stem.removeprefix("archive-")))
             try:
                 self._index(path, _read(path)["jobs"])
@@ -81,6 +81,11 @@ class Archives:
             return [join_settings(record, batch["settings"]) for record in batch["jobs"]]
         except JobError as error:
             raise LedgerError(error.what, file=str(path)) from error
+
+
+def archive_files(folder: Path) -> list[Path]:
+    """The archives in the ledger's folder, oldest first; other files may lie beside them."""
+    return sorted(path for path in folder.glob("archive-*.json") if path.stem.removeprefix("archive-").isdecimal())
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from loguru import logger
 from tinydb.table import Document, Table
 
 from trax.errors import DiskFull, JobError, LedgerError
-from trax.jobs.archives import Archives
+from trax.jobs.archives import Archives, archive_files
 from trax.jobs.job import FINISHED, Job, Status
 from trax.jobs.record import join_settings, split_settings
 from trax.jobs.storage import MEND, SnapshotStorage
@@ -49,7 +49,7 @@ class Ledger:
 
     def __init__(self, folder: Path, *, read_only: bool = False) -> None:
         self._storage = SnapshotStorage(folder, read_only=read_only)
-        if self._storage.is_new and any(folder.glob("archive-*.json")):
+        if self._storage.is_new and archive_files(folder):
             raise LedgerError("The ledger's snapshots are gone.", file=str(folder), advice=MEND)
         # After the snapshots: a job on its way into the archives is then seen twice by a reader, never missed.
         self._archives = Archives(folder)
@@ -122,11 +122,6 @@ class Ledger:
     def by_status(self, *statuses: Status) -> tuple[Job, ...]:
         """The live jobs of these statuses in order of creation; all that are unfinished are live."""
         return tuple(job for job in self.live() if job.status in statuses)
-
-    def next_queued(self, now: float) -> Job | None:
-        """The oldest queued job that need not wait any longer."""
-        ready = (job for job in self._jobs.values() if job.status is Status.QUEUED and (job.not_before or 0.0) <= now)
-        return min(ready, key=_age, default=None)
 
     def next_due(self, now: float) -> float | None:
         """When the next of the jobs that wait beyond `now` may be started, in seconds since the epoch; None when none does."""
