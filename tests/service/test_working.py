@@ -19,7 +19,7 @@ from trax.jobs.ledger import Ledger
 from trax.jobs.seen import Seen
 from trax.pipeline.lanes import local_lanes
 from trax.pipeline.publish import publish, stage
-from trax.service import receiving
+from trax.service import once, receiving
 from trax.service.receiving import Receiver
 from trax.service.recovering import recover
 from trax.service.working import Workshop, run_of, snapshot_of
@@ -157,3 +157,14 @@ def test_what_was_published_before_trax_was_killed_is_finished_as_it_would_have_
     kept = {path.name for path in (house.folders.archive / running.id).iterdir()}
     assert SOURCE_FILE in kept
     assert "pcm.raw" not in kept
+
+
+def test_work_without_a_daemon_that_is_ended_before_its_outputs_are_published_leaves_nothing(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with once._work_folder(tmp_path, "job"):
+            stage(tmp_path, "job", {".json": (b"{}",)})
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(scenario())
+    assert list(tmp_path.iterdir()) == []

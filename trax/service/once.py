@@ -27,7 +27,7 @@ from trax.pipeline.publish import publish, stage
 from trax.pipeline.runner import Progress as StageProgress
 from trax.pipeline.runner import Work, run_stages
 from trax.service.progress import Live
-from trax.service.working import snapshot_of
+from trax.service.working import snapshot_of, to_the_end
 
 _SAMPLE_SECONDS = 1.0
 
@@ -106,6 +106,7 @@ async def _work_folder(out: Path, job: str) -> AsyncIterator[Path]:
         yield folder
     finally:
         files.remove_tree(folder)
+        files.remove_tree(out / SIDE_FOLDER / job)  # outputs that were written and, since the work was ended, not published
         with contextlib.suppress(OSError):
             folder.parent.rmdir()  # the last one out
 
@@ -141,7 +142,7 @@ async def _transcribe_one(
                     settings_hash=digest,
                     run={"started": began},
                 )
-                staged = await asyncio.to_thread(stage, out, job, answer.outputs_of(transcript, plain))
+                staged = await to_the_end(stage, out, job, answer.outputs_of(transcript, plain))
                 free = unique(name, lambda wanted: _is_others(out, wanted, found.media_id))
                 manifest = publish(out, folder, job, staged, lambda _is_taken: free)
                 return Outcome(source, tuple(out / path for path in sorted(manifest.files)), None)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from loguru import logger
 
@@ -38,6 +38,9 @@ from trax.service.progress import Live
 
 #: How long a job waits for room on the disk before it looks again, seconds.
 _ROOM_SECONDS = 30.0
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 class Workshop:
@@ -116,7 +119,7 @@ class Workshop:
             try:
                 job = self._with_earlier_result(job)
                 products = await run_stages(self._work(job, folder), self._lanes, lambda progress: self._follow(job.id, progress))
-                staged = await _to_the_end(self._stage, job, products)
+                staged = await to_the_end(self._stage, job, products)
                 self._complete(job, folder, products, staged)
             except asyncio.CancelledError:
                 if job.id in self._to_cancel:
@@ -233,7 +236,7 @@ class Workshop:
         try:
             outputs = answer.error_outputs(error, name=job.source_name, job=job.id)
             return self._publish(job, stage(self._settings.outbox_folder, job.id, outputs)).name
-        except StorageError as refusal:
+        except (StorageError, OSError) as refusal:
             logger.error("the answer cannot be written: {}", refusal)
             return job.output_name
 
@@ -281,9 +284,9 @@ def snapshot_of(settings: Settings) -> tuple[dict[str, Any], str, tuple[str, ...
     return plain, settings_hash(plain), tuple(stage.name for stage in stages_for(plain))
 
 
-async def _to_the_end(function: Callable[[Job, Products], Staged], job: Job, products: Products) -> Staged:
+async def to_the_end(function: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
     """Run in a thread, and wait for it even when cancelled: what comes next must not meet it at work in the same folder."""
-    work = asyncio.ensure_future(asyncio.to_thread(function, job, products))
+    work = asyncio.ensure_future(asyncio.to_thread(function, *arguments, **named))
     try:
         return await asyncio.shield(work)
     finally:
