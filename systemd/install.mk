@@ -26,6 +26,7 @@ install: wheel install-settings
 	install -d -m 0750 $(DESTDIR)$(ROOT)/state
 	@echo 'Installed. On the machine itself, as root:'
 	@echo '  systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload && systemctl enable --now traxd'
+	@echo '  systemctl restart traxd   # where a former version still runs'
 	@echo '  usermod -aG trax ALICE    # Alice may then drop recordings into $(ROOT)/inbox and use trax-ctl'
 
 # Settings that someone has written stay; the new defaults lie beside them.
