@@ -15,10 +15,11 @@ def printable(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(character if _is_visible(character) else _escaped(character) for character in text)
+    return "".join(character if is_visible(character) else _escaped(character) for character in text)
 
 
-def _is_visible(character: str) -> bool:
+def is_visible(character: str) -> bool:
+    """Whether a character may be shown as it is."""
     # str.isprintable also says no to what is private or not assigned yet: no terminal is known to leave those alone
     return character.isprintable() or character in JOINERS or unicodedata.category(character) == "Zs"
 

@@ -73,6 +73,9 @@ class TestOutputName:
         assert (root / name).resolve().is_relative_to(root)
         assert len(name.encode()) <= 1024
 
+    def test_what_is_not_assigned_or_private_is_written_out(self) -> None:
+        assert output_name("a\u05f5\uf022b.mp3") == "a%D7%B5%EF%80%A2b"
+
     @given(st.text(min_size=1, max_size=60).filter(lambda text: "/" not in text))
     def test_long_names_are_cut_between_characters(self, text: str) -> None:
         name = output_name(text * 20 + ".mp3")

@@ -6,12 +6,11 @@ Names are text as Python's `os` gives it: undecodable bytes are surrogates. Path
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable
 from pathlib import PurePosixPath
 
 from trax import text
-from trax.text import JOINERS
+from trax.text import is_visible
 
 #: Of a stem or subfolder in the outbox, in bytes: with ` (99).error.json` behind it a name still fits the 255 of Linux file systems.
 LONGEST_NAME = 200
@@ -24,7 +23,6 @@ _UNFINISHED = (
 _NOT_RECORDINGS = frozenset(
     {"@eadir", "#recycle", "$recycle.bin", "system volume information", "lost+found", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"}
 )
-_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def is_ignored(name: str) -> bool:
@@ -75,13 +73,9 @@ def _safe_stem(stem: str) -> str:
 
 
 def _safe(part: str) -> str:
-    visible = "".join(_as_percent(character) if _is_unprintable(character) else character for character in part).replace("/", "_").strip()
+    visible = "".join(character if is_visible(character) else _as_percent(character) for character in part).replace("/", "_").strip()
     tame = re.sub(r"^[.-]+", lambda found: "_" * len(found[0]), visible)
     return tame.encode()[:LONGEST_NAME].decode(errors="ignore").rstrip() or "unnamed"
-
-
-def _is_unprintable(character: str) -> bool:
-    return unicodedata.category(character) in _UNPRINTABLE and character not in JOINERS
 
 
 def _as_percent(character: str) -> str:
