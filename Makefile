@@ -33,13 +33,14 @@ help:
 	@echo 'make demo       the daemon on a throw-away folder, a short conversation, its subtitles'
 	@echo 'make test       lint, types, import rules and tests'
 	@echo 'make accuracy   error rates on real speech (TRAX_DATA names it; default ../shared/data)'
+	@echo 'make bench      idle cost, 200 files at once, memory over an hour (as above; QUICK=1: in ten minutes)'
 	@echo 'make setup      the virtual environment and the built-in models; the others do it by themselves'
 	@echo 'make wheel      dist/trax-….whl with the models inside'
 	@echo 'make install    the service: PREFIX=$(PREFIX) ROOT=$(ROOT) DESTDIR='
 	@echo 'make lock       resolve the pins of constraints.txt anew'
 	@echo 'make clean      remove what these made, but for state/, inbox/ and outbox/'
 
-.PHONY: demo test accuracy setup wheel lock clean
+.PHONY: demo test accuracy bench setup wheel lock clean
 
 demo: setup
 	@$(VENV)/bin/python demo/run.py
@@ -52,6 +53,9 @@ test: setup
 
 accuracy: setup
 	@$(VENV)/bin/python benchmarks/accuracy.py
+
+bench: setup
+	@status=0; for each in idle many_files memory; do $(VENV)/bin/python benchmarks/$$each.py || status=$$?; done; exit $$status
 
 setup: $(INSTALLED) $(MODEL)
 
