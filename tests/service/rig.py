@@ -84,8 +84,11 @@ class Traxd(Appliance):
         return self.job(name)
 
     def wait_for_stage(self, name: str, stage: str) -> Job:
-        """Wait until the job is in the middle of a stage."""
+        """Wait until the job is in the middle of a stage, and hold it there: the busy workers stand still, however fast the machine."""
         self.wait_until(lambda: any(view["stage"] == stage for view in self.ask("status")["running"]), PATIENCE, every_s=0.05)
+        for worker in self.ask("status")["daemon"]["workers"]:
+            if worker["busy"]:
+                psutil.Process(worker["pid"]).suspend()
         return self.job(name)
 
     def transcript(self, name: str) -> dict[str, Any]:
