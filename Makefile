@@ -52,7 +52,7 @@ test: setup
 	$(VENV)/bin/pytest
 
 accuracy: setup
-	@$(VENV)/bin/python benchmarks/accuracy.py
+	@$(VENV)/bin/python benchmarks/accuracy.py $(if $(QUICK),,--write docs/accuracy.md)
 
 bench: setup
 	@status=0; for each in idle many_files memory; do $(VENV)/bin/python benchmarks/$$each.py || status=$$?; done; exit $$status

@@ -63,7 +63,10 @@ class Lanes(Protocol):
         """How many jobs can be transcribed at once."""
 
     async def run(self, task: StageTask, on_progress: OnProgress) -> dict[str, Any]:
-        """Do the task and return its small result. Raises errors of the tree."""
+        """Do the task and return its small result. Raises errors of the tree.
+
+        `on_progress` hears 0.0 when the work begins: before, the task may have waited for a worker.
+        """
 
     async def close(self) -> None:
         """Let every worker go."""
@@ -107,6 +110,7 @@ class _Worker:
             }
         )
         try:
+            on_progress(0.0)
             return await child.answer(self._hang_seconds, on_progress, task_id)
         except errors.TraxError:
             raise  # its own answer: it is free, or gone
@@ -216,6 +220,7 @@ class LocalLanes:
             return await self._pools[task.lane].run(task, on_progress)
         async with self._decoding:
             assert task.output is not None
+            on_progress(0.0)
             return await decode(Path(task.source), Path(task.folder) / task.output, task.extension, self._limits, on_progress)
 
     async def let_idle_go(self) -> None:

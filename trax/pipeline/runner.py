@@ -118,12 +118,18 @@ class _Run:
             models_folder=str(work.models_folder),
         )
         artefacts.forget(work.folder, stage)  # a stamp of before must not come to lie beside a file of now
-        self._tell(stage, 0.0)
-        started = time.monotonic()
-        result = await self._lanes.run(task, lambda fraction: self._tell(stage, fraction))
+        began = time.monotonic()
+
+        def follow(fraction: float) -> None:
+            nonlocal began
+            if fraction == 0.0:  # it had waited for a worker until now
+                began = time.monotonic()
+            self._tell(stage, fraction)
+
+        result = await self._lanes.run(task, follow)
         if stage == PLAN:
             self._check_plan(result)
-        made = Made(self._expected(stage), result, time.monotonic() - started)
+        made = Made(self._expected(stage), result, time.monotonic() - began)
         artefacts.record(work.folder, stage, made)
         self.made[stage.makes] = made
         self._tell(stage, 1.0)
