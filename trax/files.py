@@ -227,7 +227,8 @@ def remove_tree(folder: Path) -> None:
 
 def free_bytes(folder: Path) -> int:
     """Bytes that may still be written to the file system of `folder`."""
-    return shutil.disk_usage(folder).free
+    with _told("ask for the room", folder):
+        return shutil.disk_usage(folder).free
 
 
 @contextlib.contextmanager

@@ -93,6 +93,25 @@ def test_asked_to_stop_before_a_jobs_first_step_no_attempt_is_charged(tmp_path: 
     asyncio.run(scenario())
 
 
+def test_no_job_is_started_while_there_is_no_room_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = [1 << 20]
+    monkeypatch.setattr(files, "free_bytes", lambda _folder: free[0])
+
+    async def scenario() -> None:
+        house = House(tmp_path, Status.QUEUED)
+        running = asyncio.create_task(house.workshop.run())
+        await asyncio.sleep(0.05)
+        assert not house.workshop._in_hand
+        free[0] = 1 << 30
+        house.workshop.wake.set()
+        await until(lambda: bool(house.workshop._in_hand))
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await house.lanes.close()
+
+    asyncio.run(scenario())
+
+
 def test_a_ledger_that_cannot_be_written_ends_the_work_with_that_error(tmp_path: Path, monkeypatch) -> None:
     def full(_: Job) -> None:
         raise DiskFull("Could not write: No space left on device.")

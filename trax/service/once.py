@@ -27,7 +27,8 @@ from trax.pipeline.publish import publish, stage
 from trax.pipeline.runner import Progress as StageProgress
 from trax.pipeline.runner import Work, run_stages
 from trax.service.progress import Live
-from trax.service.working import snapshot_of, to_the_end
+from trax.service.threads import to_the_end
+from trax.service.working import snapshot_of
 
 _SAMPLE_SECONDS = 1.0
 

@@ -14,10 +14,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from loguru import logger
 
+from trax import files
 from trax.config import Settings, settings_hash, snapshot
 from trax.errors import Cancelled, DiskFull, JobError, StorageError, TraxError, WorkerError
 from trax.intake.duplicates import has_earlier_result
@@ -35,12 +36,12 @@ from trax.pipeline.publish import Manifest, Staged, publish, stage
 from trax.pipeline.runner import Products, Progress, Work, run_stages
 from trax.pipeline.stages import PLAN, STAGES, stages_for
 from trax.service.progress import Live
+from trax.service.threads import to_the_end
 
 #: How long a job waits for room on the disk before it looks again, seconds.
 _ROOM_SECONDS = 30.0
-
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
+#: No job is started with less room than this on the disk, bytes: the ledger must be able to say how it ends.
+_LEAST_ROOM = 64 << 20
 
 
 class Workshop:
@@ -58,6 +59,7 @@ class Workshop:
         self._lanes = lanes
         self._in_hand: dict[str, asyncio.Task[None]] = {}
         self._to_cancel: set[str] = set()
+        self._had_room = True
 
     async def run(self) -> None:
         """Start jobs as lanes come free, until cancelled; then every job in hand goes back to the queue. Raises StorageError."""
@@ -65,12 +67,20 @@ class Workshop:
             async with asyncio.TaskGroup() as group:
                 while True:
                     self.wake.clear()
-                    self._start_what_fits(group)
+                    if has_room := self._has_room():
+                        self._start_what_fits(group)
                     with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(self._until_due()):
+                        async with asyncio.timeout(self._until_due() if has_room else _ROOM_SECONDS):
                             await self.wake.wait()
         except ExceptionGroup as several:  # no except*: what is raised there is put into a group again, which is no TraxError
             raise several.exceptions[0] from None
+
+    def _has_room(self) -> bool:
+        has_room = files.free_bytes(self._folders.root) >= _LEAST_ROOM
+        if has_room != self._had_room:
+            self._had_room = has_room
+            logger.warning("there is room on the disk again" if has_room else "no job is started until there is room on the disk")
+        return has_room
 
     def _until_due(self) -> float | None:
         # What is due already waits for a lane or for its twin, and their end wakes us.
@@ -282,12 +292,3 @@ def snapshot_of(settings: Settings) -> tuple[dict[str, Any], str, tuple[str, ...
     """What a job keeps of the settings: the snapshot, its hash, and the names of the stages it asks for."""
     plain = snapshot(settings)
     return plain, settings_hash(plain), tuple(stage.name for stage in stages_for(plain))
-
-
-async def to_the_end(function: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
-    """Run in a thread, and wait for it even when cancelled: what comes next must not meet it at work in the same folder."""
-    work = asyncio.ensure_future(asyncio.to_thread(function, *arguments, **named))
-    try:
-        return await asyncio.shield(work)
-    finally:
-        await asyncio.wait([work])
