@@ -118,12 +118,11 @@ class _Run:
             models_folder=str(work.models_folder),
         )
         artefacts.forget(work.folder, stage)  # a stamp of before must not come to lie beside a file of now
-        began = time.monotonic()
+        began = 0.0
 
         def follow(fraction: float) -> None:
             nonlocal began
-            if fraction == 0.0:  # it had waited for a worker until now
-                began = time.monotonic()
+            began = began or time.monotonic()  # the first that is heard is that the work begins: until then it waited for a worker
             self._tell(stage, fraction)
 
         result = await self._lanes.run(task, follow)
