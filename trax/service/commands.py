@@ -44,28 +44,29 @@ class Commands:
             case {"command": "show", "job": str(text)}:
                 job = self._ledger.find(text)
                 return {**job_details(job, self._folders, self._settings.outbox_folder), **self._live(job)}
+            case _:
+                return self._change(request)
+
+    def apply_requests(self) -> None:
+        """Do what trax-ctl left in `state/requests/`, in order of asking."""
+        for path in sorted(self._folders.requests.glob("*.json")):
+            try:
+                done = self._change(json.loads(path.read_bytes()))
+                for refusal in done.get("refused", ()):
+                    logger.warning("a retry is refused: {}", refusal["error"]["what"])
+            except (TraxError, OSError, ValueError, RecursionError) as error:
+                logger.warning("a request could not be done: {}: {}", path.name, error)
+            files.remove(path)
+
+    def _change(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """What a request that changes jobs did, over the socket or left while no daemon ran. Raises as `handle`."""
+        match request:
             case {"command": "cancel", "job": str(text)}:
                 return {"cancelled": self._workshop.cancel(text)}
             case {"command": "retry", "jobs": list(texts)}:
                 return self._retry(texts, request)
             case _:
                 raise ControlError("The daemon does not know this request.", advice="Are trax-ctl and traxd of one version?")
-
-    def apply_requests(self) -> None:
-        """Do what trax-ctl left in `state/requests/`, in order of asking."""
-        for path in sorted(self._folders.requests.glob("*.json")):
-            try:
-                match json.loads(path.read_bytes()):
-                    case {"command": "cancel", "job": str(text)}:
-                        self._workshop.cancel(text)
-                    case {"command": "retry", "jobs": list(texts)} as request:
-                        for refusal in self._retry(texts, request)["refused"]:
-                            logger.warning("a retry is refused: {}", refusal["error"]["what"])
-                    case _:
-                        logger.warning("a request that cannot be understood is dropped: {}", path.name)
-            except (TraxError, OSError, ValueError, RecursionError) as error:
-                logger.warning("a request could not be done: {}: {}", path.name, error)
-            files.remove(path)
 
     def _retry(self, texts: list[object], request: Mapping[str, Any]) -> dict[str, Any]:
         retried: list[str] = []
