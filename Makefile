@@ -34,13 +34,15 @@ help:
 	@echo 'make test       lint, types, import rules and tests'
 	@echo 'make accuracy   error rates on real speech (TRAX_DATA names it; default ../shared/data)'
 	@echo 'make bench      idle cost, 200 files at once, memory over an hour (as above; QUICK=1: in ten minutes)'
+	@echo 'make reliability  attacks on every promise of docs/reliability.md (QUICK=1: in twenty minutes)'
+	@echo 'make soak       a thousand jobs through one daemon (JOBS=)'
 	@echo 'make setup      the virtual environment and the built-in models; the others do it by themselves'
 	@echo 'make wheel      dist/trax-….whl with the models inside'
 	@echo 'make install    the service: PREFIX=$(PREFIX) ROOT=$(ROOT) DESTDIR='
 	@echo 'make lock       resolve the pins of constraints.txt anew'
 	@echo 'make clean      remove what these made, but for state/, inbox/ and outbox/'
 
-.PHONY: demo test accuracy bench setup wheel lock clean
+.PHONY: demo test accuracy bench reliability soak setup wheel lock clean
 
 demo: setup
 	@$(VENV)/bin/python demo/run.py
@@ -56,6 +58,14 @@ accuracy: setup
 
 bench: setup
 	@status=0; for each in idle many_files memory; do $(VENV)/bin/python benchmarks/$$each.py || status=$$?; done; exit $$status
+
+# KILLS= FILES= SEED= JOBS= set how hard they try; ONLY=kills,links runs some; WRITE=1 puts the figures into the page.
+export KILLS FILES SEED JOBS ONLY QUICK
+reliability: setup
+	@$(VENV)/bin/python benchmarks/reliability.py $(if $(WRITE),--write docs/reliability.md)
+
+soak: setup
+	@ONLY=soak $(VENV)/bin/python benchmarks/reliability.py
 
 setup: $(INSTALLED) $(MODEL)
 
