@@ -23,6 +23,7 @@ from trax.errors import DiskFull, StorageError
 
 FILE_MODE = 0o640
 FOLDER_MODE = 0o750
+_TEMPORARY = ".trax-{}.tmp"
 _CHUNK = 1 << 20
 _NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
@@ -73,9 +74,24 @@ def make_folder(folder: Path, mode: int = FOLDER_MODE) -> None:
     sync_folder(folder.parent)
 
 
+def temporary_beside(path: Path) -> Path:
+    """A new name in the folder of `path` for what is to be renamed to it; should we be killed before, `remove_temporaries` finds it."""
+    return path.with_name(_TEMPORARY.format(secrets.token_hex(8)))
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Remove what a writer that was killed left in the folder, durably. Only for folders to which nobody writes in the meantime."""
+    with _told("remove temporary files", folder):
+        left = list(folder.glob(_TEMPORARY.format("*")))
+        for path in left:
+            path.unlink(missing_ok=True)
+    if left:
+        sync_folder(folder)
+
+
 def write_with(path: Path, fill: Callable[[IO[bytes]], object], mode: int = FILE_MODE) -> None:
     """Replace `path` with what `fill` writes: a reader sees the old file or the whole new one, never a part."""
-    temporary = path.with_name(f".trax-{secrets.token_hex(8)}.tmp")
+    temporary = temporary_beside(path)
     try:
         with _told("write", path):
             with temporary.open("xb") as handle:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from trax.config import Retries
 from trax.errors import DamagedRecording, DiskFull, JobError, TraxError, WorkerCrashed
 from trax.jobs import job as machine
-from trax.jobs.job import Job, Status, new_job_id
+from trax.jobs.job import MOST_INTERRUPTIONS, Job, Status, new_job_id
 from trax.jobs.record import from_plain, to_plain
 from trax.jobs.retry import delay
 
@@ -83,14 +84,36 @@ class TestTransitions:
         assert job.error is not None
         assert job.error["code"] == "disk-full"
 
-    def test_a_crash_of_trax_stays_charged(self) -> None:
+    def test_the_death_of_trax_charges_no_attempt_but_is_not_survived_for_ever(self) -> None:
         job = running()
-        for attempt in (1, 2):
-            job = machine.recover(job, 200.0, POLICY)
-            assert (job.status, job.attempts) == (Status.QUEUED, attempt)
+        for interruption in range(1, MOST_INTERRUPTIONS):
+            job = machine.recover(job, 200.0, has_progressed=False)
+            assert (job.status, job.attempts, job.interruptions) == (Status.QUEUED, 0, interruption)
             job = machine.start(job, 201.0)
-        job = machine.recover(job, 202.0, POLICY)
-        assert job.status is Status.FAILED
+        last = machine.recover(job, 202.0, has_progressed=False)
+        assert (last.status, last.attempts) == (Status.FAILED, 1)
+        assert last.error is not None
+        assert f"{MOST_INTERRUPTIONS} times in a row" in last.error["what"]
+        assert machine.retry(last, 203.0).interruptions == 0
+        assert machine.recover(job, 202.0, has_progressed=True).interruptions == 0
+
+    @pytest.mark.parametrize(
+        "end",
+        [
+            lambda job: machine.interrupt(job, 200.0),
+            lambda job: machine.wait(job, FULL, 200.0, 30.0),
+            lambda job: machine.reopen(job, 200.0),
+            lambda job: machine.fail(job, CRASH, 200.0, POLICY, 0.5),
+        ],
+    )
+    def test_a_run_that_trax_survives_ends_the_row(self, end: Callable[[Job], Job]) -> None:
+        interrupted = machine.start(machine.recover(running(), 150.0, has_progressed=False), 160.0)
+        assert interrupted.interruptions == 1
+        assert end(interrupted).interruptions == 0
+
+    def test_an_attempt_that_a_worker_cost_stays_charged_when_trax_dies_in_the_next(self) -> None:
+        job = machine.start(machine.fail(running(), CRASH, 200.0, POLICY, 0.5), 300.0)
+        assert machine.recover(job, 301.0, has_progressed=False).attempts == 1
 
     def test_retry_resets_and_keeps_the_settings_unless_given_others(self) -> None:
         failed = machine.fail(running(), DAMAGED, 200.0, POLICY, 0.0)
@@ -178,9 +201,9 @@ class Machine(RuleBasedStateMachine):
     def reopen(self) -> None:
         self.apply("reopen", {Status.RUNNING}, "now")
 
-    @rule()
-    def crash_and_recover(self) -> None:
-        self.apply("recover", {Status.RUNNING}, "now", POLICY)
+    @rule(has_progressed=st.booleans())
+    def crash_and_recover(self, has_progressed: bool) -> None:  # noqa: FBT001 - hypothesis draws it
+        self.apply("recover", {Status.RUNNING}, "now", has_progressed=has_progressed)
 
     @rule()
     def cancel(self) -> None:
@@ -199,6 +222,8 @@ class Machine(RuleBasedStateMachine):
     def is_in_order(self) -> None:
         job = self.job
         assert 0 <= job.attempts <= POLICY.max_attempts
+        assert 0 <= job.interruptions <= MOST_INTERRUPTIONS
+        assert (job.interruptions == MOST_INTERRUPTIONS) <= job.is_finished
         assert (job.status is Status.RUNNING) <= (job.attempts >= 1)
         assert job.is_finished == (job.finished is not None)
         assert (job.not_before is not None) <= (job.status is Status.QUEUED)
@@ -228,11 +253,17 @@ class TestRecords:
         stored = json.dumps(to_plain(job), ensure_ascii=False).encode()
         assert from_plain(json.loads(stored)) == job
 
+    def test_a_record_of_before_there_were_interruptions_is_read(self) -> None:
+        plain = to_plain(running())
+        del plain["interruptions"]
+        assert from_plain(plain) == running()
+
     @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Job)])
     def test_the_reader_misses_every_field_and_refuses_a_wrong_type(self, field: str) -> None:
         plain = to_plain(running())
-        with pytest.raises(JobError):
-            from_plain({key: value for key, value in plain.items() if key != field})
+        if field != "interruptions":
+            with pytest.raises(JobError):
+                from_plain({key: value for key, value in plain.items() if key != field})
         with pytest.raises(JobError):
             from_plain(plain | {field: 7 if field in {"settings", "error"} else {"of": ["no", "such", "type"]}})
 

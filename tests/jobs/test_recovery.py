@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trax import files
 from trax.config import Retries
 from trax.errors import JobError
 from trax.jobs.folders import SOURCE_FILE, Part, StateFolders, file_away, home, read_job, write_job
-from trax.jobs.job import Job, Status
+from trax.jobs.job import MOST_INTERRUPTIONS, Job, Status
 from trax.jobs.ledger import Ledger
 from trax.jobs.recovery import Found, decide, reconcile
 
@@ -52,12 +53,15 @@ def place(folders: StateFolders, made: Job, part: Part = Part.WORK, *, source: b
     return folder
 
 
-def put_right(ledger: Ledger, folders: StateFolders, published: set[str] | None = None) -> tuple[list[Job], list[Job]]:
+def put_right(
+    ledger: Ledger, folders: StateFolders, published: set[str] | None = None, progressed: set[str] | None = None
+) -> tuple[list[Job], list[Job]]:
     answered: list[Job] = []
     touched = reconcile(
         ledger,
         folders,
         is_published=lambda made: made.id in (published or set()),
+        has_progressed=lambda made: made.id in (progressed or set()),
         answer_failure=answered.append,
         now=NOW,
         policy=POLICY,
@@ -86,18 +90,23 @@ class TestReconcile:
         put_right(ledger, folders)
         assert job(Status.CLAIMED).id in ledger
 
-    def test_a_running_job_is_queued_and_stays_charged(self, folders: StateFolders) -> None:
+    @pytest.mark.parametrize(("progressed", "counted"), [(set(), 8), ({job(Status.CLAIMED).id}, 0)])
+    def test_a_running_job_is_queued_and_its_attempt_given_back(self, folders: StateFolders, progressed: set[str], counted: int) -> None:
         ledger = Ledger(folders.ledger)
-        place(folders, job(Status.CLAIMED))
-        ledger.put(job(Status.RUNNING, changed=2001.0))
-        put_right(ledger, folders)
+        folder = place(folders, job(Status.CLAIMED))
+        half = files.temporary_beside(folder / "pcm.raw")
+        half.touch()
+        ledger.put(job(Status.RUNNING, changed=2001.0, interruptions=7))
+        put_right(ledger, folders, progressed=progressed)
         (found,) = ledger.live()
-        assert (found.status, found.attempts) == (Status.QUEUED, 1)
+        assert (found.status, found.attempts, found.interruptions) == (Status.QUEUED, 0, counted)
+        assert not half.exists()
 
-    def test_the_last_attempt_fails_and_is_answered_first(self, folders: StateFolders) -> None:
+    def test_the_last_interruption_fails_and_is_answered_first(self, folders: StateFolders) -> None:
         ledger = Ledger(folders.ledger)
-        folder = place(folders, job(Status.RUNNING, attempts=3))
-        ledger.put(job(Status.RUNNING, attempts=3))
+        last = job(Status.RUNNING, interruptions=MOST_INTERRUPTIONS - 1)
+        folder = place(folders, last)
+        ledger.put(last)
         touched, answered = put_right(ledger, folders)
         assert touched == answered == [ledger.get(folder.name)]
         assert touched[0].status is Status.FAILED
@@ -177,10 +186,10 @@ found = st.builds(Found, st.sampled_from(Part), st.booleans(), st.none() | jobs)
 
 
 @settings(max_examples=400)
-@given(st.none() | jobs, st.none() | found, st.booleans())
-def test_one_decision_is_enough(known: Job | None, disk: Found | None, is_published: bool) -> None:  # noqa: FBT001 - hypothesis draws it
+@given(st.none() | jobs, st.none() | found, st.booleans(), st.booleans())
+def test_one_decision_is_enough(known: Job | None, disk: Found | None, is_published: bool, moved: bool) -> None:  # noqa: FBT001 - hypothesis draws them
     """After what was decided is done there is nothing left to decide, nothing runs, and no recording was given up."""
-    decision = decide(known, disk, is_published=is_published, now=NOW, policy=POLICY)
+    decision = decide(known, disk, is_published=is_published, has_progressed=moved, now=NOW, policy=POLICY)
     if decision is None:
         return
     if decision.job is None:
@@ -190,7 +199,7 @@ def test_one_decision_is_enough(known: Job | None, disk: Found | None, is_publis
         return
     assert decision.job.status is not Status.RUNNING
     after = None if disk is None else Found(home(decision.job), disk.has_source, decision.job)
-    assert decide(decision.job, after, is_published=is_published, now=NOW, policy=POLICY) is None
+    assert decide(decision.job, after, is_published=is_published, has_progressed=moved, now=NOW, policy=POLICY) is None
 
 
 def test_filing_writes_the_job_and_moves_its_folder(folders: StateFolders) -> None:

@@ -103,6 +103,7 @@ def file_away(folders: StateFolders, job: Job) -> Path | None:
     folder = folders.find(job.id)
     if folder is None:
         return None
+    files.remove_temporaries(folder)  # nobody works on it now; a worker may have been killed in the middle of writing
     write_job(folder, job)
     target = folders.root / home(job) / job.id
     if folder != target:

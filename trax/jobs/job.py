@@ -4,22 +4,24 @@
                                     ◀──interrupt──   │ ▲                      Trax stops: the attempt is given back
                                     ◀──wait───────   │ └─enter_stage          the disk is full: the attempt is given back
                                     ◀──fail───────   │                        transient, attempts left: waits until `not_before`
-                                    ◀──recover────   │                        Trax was killed: the attempt stays counted
+                                    ◀──recover────   │                        Trax was killed: given back, but the interruption counted
              CLAIMED ◀──reopen────────────────────   │                        the recording changed: the attempt is given back
-                                                     └─fail, recover─▶ FAILED     permanent, or no attempt left
+                                                     └─fail, recover─▶ FAILED     permanent, no attempt left, or too many interruptions
 
     CLAIMED, QUEUED ──fail──▶ FAILED                        a recording that does not pass validation, or is gone
     CLAIMED, QUEUED ──complete──▶ COMPLETED                 answered with the result of an earlier job (`duplicate_of`)
     CLAIMED, QUEUED, RUNNING ──cancel──▶ CANCELLED
     FAILED, CANCELLED, COMPLETED, QUEUED (waiting) ──retry──▶ QUEUED      a completed job only with other settings
 
-A job that never passed validation (`media_id` is empty) goes back to CLAIMED when it is retried. An attempt is counted by `start`,
-which the caller makes durable before any work begins: a job that takes Trax down with it is therefore never tried for ever.
+A job that never passed validation (`media_id` is empty) goes back to CLAIMED when it is retried. Every start is made durable by the caller
+before any work begins. So a worker that dies, hangs or errs costs an attempt whatever happens next, and a job that takes all of Trax down
+with it is not tried for ever: an innocent one loses no attempt to the death of the daemon, but `MOST_INTERRUPTIONS` in a row end it.
 A transition that the picture does not have raises `JobError`. Times are seconds since the epoch and always given by the caller.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -45,6 +47,9 @@ class Status(StrEnum):
 #: Nothing more happens to these by itself.
 FINISHED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 
+#: How often in a row Trax may be killed while it works on a job, and no stage of it be finished, before the job is held to be the cause.
+MOST_INTERRUPTIONS = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -52,8 +57,9 @@ class Job:
 
     `source_name` is the path relative to the inbox as it was dropped (undecodable bytes as surrogates); `output_name` the relative stem in
     the outbox, its subfolder included; `media_id` the SHA-256 of the recording, empty until known; `error` is `TraxError.as_dict()` of what
-    went wrong last; `size` is in bytes and `modified` in nanoseconds since the epoch, both of the recording as it was when `media_id` was
-    taken; `duration` is in seconds of audio; the rest of the numbers are seconds since the epoch.
+    went wrong last; `interruptions` counts the runs in a row in which Trax was killed before a stage was finished; `size` is in bytes and
+    `modified` in nanoseconds since the epoch, both of the recording as it was when `media_id` was taken; `duration` is in seconds of audio;
+    the rest of the numbers are seconds since the epoch.
     """
 
     id: str
@@ -69,6 +75,7 @@ class Job:
     stage: str | None = None
     error: Mapping[str, Any] | None = None
     attempts: int = 0
+    interruptions: int = 0
     not_before: float | None = None
     started: float | None = None
     finished: float | None = None
@@ -86,6 +93,11 @@ class Job:
 def new_job_id(now: float, random: int) -> str:
     """An id such as `20261122-190512-7f3a9c`: UTC time, then the low 24 bits of `random`; ids sort by time."""
     return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{random & 0xFFFFFF:06x}"
+
+
+def is_job_id(text: str) -> bool:
+    """Whether this is an id as `new_job_id` makes them: it then names one folder, and nothing else."""
+    return re.fullmatch(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6}", text) is not None
 
 
 def _require(job: Job, event: str, *allowed: Status) -> None:
@@ -131,41 +143,56 @@ def fail(job: Job, error: TraxError, now: float, policy: Retries, jitter: float)
     _require(job, "failed", Status.CLAIMED, Status.QUEUED, Status.RUNNING)
     if job.status is Status.RUNNING and not error.permanent and job.attempts < policy.max_attempts:
         not_before = now + delay(policy, job.attempts, jitter)
-        return _changed(job, now, status=Status.QUEUED, error=error.as_dict(), not_before=not_before)
+        return _changed(job, now, status=Status.QUEUED, error=error.as_dict(), not_before=not_before, interruptions=0)
     return _changed(job, now, status=Status.FAILED, error=error.as_dict(), not_before=None, finished=now)
 
 
 def interrupt(job: Job, now: float) -> Job:
     """Running → queued, because Trax stops: the attempt is given back."""
     _require(job, "interrupted", Status.RUNNING)
-    return _changed(job, now, status=Status.QUEUED, attempts=job.attempts - 1, not_before=None)
+    return _changed(job, now, status=Status.QUEUED, attempts=job.attempts - 1, not_before=None, interruptions=0)
 
 
 def wait(job: Job, error: TraxError, now: float, seconds: float) -> Job:
     """Running → queued for `seconds`, because the disk is full: no attempt is charged, `error` says what is waited for."""
     _require(job, "made to wait", Status.RUNNING)
-    return _changed(job, now, status=Status.QUEUED, attempts=job.attempts - 1, error=error.as_dict(), not_before=now + seconds)
+    again = now + seconds
+    return _changed(job, now, status=Status.QUEUED, attempts=job.attempts - 1, error=error.as_dict(), not_before=again, interruptions=0)
 
 
 def reopen(job: Job, now: float) -> Job:
     """Running → claimed, because the recording changed after it was validated: it is validated again; the attempt is given back."""
     _require(job, "reopened", Status.RUNNING)
     return _changed(
-        job, now, status=Status.CLAIMED, media_id="", size=None, modified=None, duration=None, stage=None, attempts=job.attempts - 1
+        job,
+        now,
+        status=Status.CLAIMED,
+        media_id="",
+        size=None,
+        modified=None,
+        duration=None,
+        stage=None,
+        attempts=job.attempts - 1,
+        interruptions=0,
     )
 
 
-def recover(job: Job, now: float, policy: Retries) -> Job:
-    """Running → queued, because Trax was killed in the middle: the attempt stays counted; with none left → failed."""
+def recover(job: Job, now: float, *, has_progressed: bool) -> Job:
+    """Running → queued, because Trax was killed in the middle; after `MOST_INTERRUPTIONS` in a row → failed.
+
+    The attempt is given back: whoever killed Trax, it was hardly the recording, and a machine that is switched off three times must not
+    cost it its answer. `has_progressed` says that a stage was finished in this run: the next interruption is then counted as the first.
+    """
     _require(job, "recovered", Status.RUNNING)
-    if job.attempts < policy.max_attempts:
-        return _changed(job, now, status=Status.QUEUED, not_before=None)
+    interruptions = 0 if has_progressed else job.interruptions + 1
+    if interruptions < MOST_INTERRUPTIONS:
+        return _changed(job, now, status=Status.QUEUED, attempts=job.attempts - 1, not_before=None, interruptions=interruptions)
     error = WorkerCrashed(
-        f"Trax was ended {job.attempts} times while it worked on this recording.",
+        f"Trax was ended {interruptions} times in a row while it worked on this recording.",
         file=job.output_name,
         advice="If the machine was restarted in between, `trax-ctl retry` the job; else look for lack of memory in the system's log.",
     )
-    return _changed(job, now, status=Status.FAILED, error=error.as_dict(), not_before=None, finished=now)
+    return _changed(job, now, status=Status.FAILED, error=error.as_dict(), not_before=None, finished=now, interruptions=interruptions)
 
 
 def cancel(job: Job, now: float) -> Job:
@@ -195,6 +222,7 @@ def retry(job: Job, now: float, settings: tuple[Mapping[str, Any], str, tuple[st
         stage=None,
         error=None,
         attempts=0,
+        interruptions=0,
         not_before=None,
         started=None,
         finished=None,

@@ -10,6 +10,8 @@ from trax.errors import JobError
 from trax.jobs.job import Job, Status
 
 _FIELDS = frozenset(field.name for field in fields(Job))
+#: Fields that records of before do not have, and what they mean there.
+_LATER = {"interruptions": 0}
 _T = TypeVar("_T")
 
 
@@ -29,6 +31,7 @@ def from_plain(plain: Mapping[str, Any]) -> Job:
     """The reverse of `to_plain`. Raises `JobError` when a field is missing, unknown or of the wrong type."""
     try:
         _only_known(plain)
+        plain = {**_LATER, **plain}
         error = _maybe(dict, plain["error"])
         return Job(
             id=_is(str, plain["id"]),
@@ -44,6 +47,7 @@ def from_plain(plain: Mapping[str, Any]) -> Job:
             stage=_maybe(str, plain["stage"]),
             error=None if error is None else {key: _text_from_plain(value) for key, value in error.items()},
             attempts=_is(int, plain["attempts"]),
+            interruptions=_is(int, plain["interruptions"]),
             not_before=_maybe_number(plain["not_before"]),
             started=_maybe_number(plain["started"]),
             finished=_maybe_number(plain["finished"]),

@@ -38,10 +38,12 @@ class Decision:
     why: str
 
 
-def decide(known: Job | None, found: Found | None, *, is_published: bool, now: float, policy: Retries) -> Decision | None:
+def decide(
+    known: Job | None, found: Found | None, *, is_published: bool, has_progressed: bool, now: float, policy: Retries
+) -> Decision | None:
     """What to do about a job of which the ledger says `known` and the disk shows `found`; None: all is as it should be.
 
-    `is_published` says that its whole result is in the outbox.
+    `is_published` says that its whole result is in the outbox, `has_progressed` that a stage was finished since it was started.
     """
     if known is None and found is not None and not found.has_source:
         return Decision(None, "its recording was never taken out of the inbox") if found.part is Part.WORK else None
@@ -56,7 +58,7 @@ def decide(known: Job | None, found: Found | None, *, is_published: bool, now: f
         gone = UnreadableRecording("The recording is gone from the state folder.", file=job.output_name, advice="Drop it again.")
         job, why = fail(job, gone, now, policy, jitter=0.0), "its recording is gone"
     elif job.status is Status.RUNNING:
-        job, why = recover(job, now, policy), "Trax ended while it was running"
+        job, why = recover(job, now, has_progressed=has_progressed), "Trax ended while it was running"
     is_home = found is None or found.part is home(job)
     if job == known and is_home:
         return None
@@ -75,20 +77,29 @@ def reconcile(
     folders: StateFolders,
     *,
     is_published: Callable[[Job], bool],
+    has_progressed: Callable[[Job], bool],
     answer_failure: Callable[[Job], None],
     now: float,
     policy: Retries,
 ) -> list[Job]:
     """Put everything right at start, after `intake.claim.finish_claims`, and return the jobs that were touched as they are now.
 
-    `is_published` says whether the whole result of this run of the job, not of one before a retry, is in the outbox; `answer_failure`
-    writes an error's answer there and is called before the ledger says that the job has failed. Raises StorageError.
+    `is_published` says whether the whole result of this run of the job, not of one before a retry, is in the outbox; `has_progressed`
+    whether a stage was finished in this run; `answer_failure` writes an error's answer there and is called before the ledger says
+    that the job has failed. Raises StorageError.
     """
     touched = []
     for job_id in sorted(_in_question(ledger, folders)):
         known, found = ledger.get(job_id), _look(folders, job_id)
         subject = _newer(known, found.job if found else None)
-        decision = decide(known, found, is_published=subject is not None and is_published(subject), now=now, policy=policy)
+        decision = decide(
+            known,
+            found,
+            is_published=subject is not None and is_published(subject),
+            has_progressed=subject is not None and has_progressed(subject),
+            now=now,
+            policy=policy,
+        )
         if decision is None:
             if subject is None:
                 with about(job_id):
@@ -120,6 +131,7 @@ def _look(folders: StateFolders, job_id: str) -> Found | None:
     folder = folders.find(job_id)
     if folder is None:
         return None
+    files.remove_temporaries(folder)  # now, not when it is filed away: each run that is killed may leave half a recording's PCM
     try:
         job = read_job(folder)
     except JobError:

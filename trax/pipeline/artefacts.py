@@ -61,6 +61,13 @@ def _fingerprint(folder: Path, stage: Stage) -> str:
     return f"{path.stat().st_size} bytes" if stage.makes in LARGE else files.sha256_of(path)
 
 
+def made_since(folder: Path, stages: tuple[Stage, ...], moment: float) -> bool:
+    """Whether an artefact was stamped after `moment`, in seconds since the epoch."""
+    with contextlib.suppress(FileNotFoundError):
+        return any(path.stat().st_mtime > moment for stage in stages if (path := _stamp_path(folder, stage)).exists())
+    return False
+
+
 def forget(folder: Path, stage: Stage) -> None:
     """Take the stamp away, so that the stage runs again."""
     path = _stamp_path(folder, stage)
@@ -81,9 +88,12 @@ def drop_large(folder: Path, stages: tuple[Stage, ...]) -> None:
 
 
 def copy_small(source: Path, target: Path, stages: tuple[Stage, ...]) -> None:
-    """Copy the artefacts of an earlier job over the same recording, each file before its stamp; of large ones only that they were made."""
+    """Copy the artefacts of an earlier job over the same recording, each file before its stamp; of large ones only that they were made.
+
+    What the job has made itself stays: it may have settings of its own, and its work must not be done again.
+    """
     for stage in stages:
-        if read(source, stage) is None:
+        if read(target, stage) is not None or read(source, stage) is None:
             continue
         if stage.file is not None and stage.makes not in LARGE:
             files.copy(source / stage.file, target / stage.file)

@@ -17,7 +17,9 @@ from trax.jobs.outputs import SIDE_FOLDER
 from trax.jobs.recovery import reconcile
 from trax.jobs.seen import Seen
 from trax.log import about
+from trax.pipeline import artefacts
 from trax.pipeline.publish import Manifest, is_published, read_manifest
+from trax.pipeline.stages import STAGES
 from trax.service.working import Workshop, run_of
 
 
@@ -25,18 +27,30 @@ def recover(settings: Settings, folders: StateFolders, ledger: Ledger, seen: See
     """Finish interrupted claims, reconcile ledger, folders and outbox, and rebuild what can be rebuilt. Raises StorageError."""
     for path in ledger.damaged:
         logger.error("a damaged file of the ledger was set aside: {}", path)
+    files.remove_temporaries(folders.ledger)
     finish_claims(settings.inbox_folder, folders)
 
     def published(job: Job) -> bool:
         folder = folders.find(job.id)
         return folder is not None and is_published(settings.outbox_folder, folder, run_of(job))
 
+    def progressed(job: Job) -> bool:
+        # The artefacts of a duplicate are copied at each start: they tell nothing of this run.
+        folder = folders.find(job.id) if job.duplicate_of is None else None
+        return folder is not None and artefacts.made_since(folder, STAGES, job.started or 0.0)
+
     def answer_failure(job: Job) -> None:
         with about(job.id):
             workshop.answer_failure(job, errors.from_dict(dict(job.error or {})))
 
     touched = reconcile(
-        ledger, folders, is_published=published, answer_failure=answer_failure, now=time.time(), policy=settings.retries
+        ledger,
+        folders,
+        is_published=published,
+        has_progressed=progressed,
+        answer_failure=answer_failure,
+        now=time.time(),
+        policy=settings.retries,
     )
     _remove_staging(settings)
     if seen.needs_rebuild:
