@@ -153,7 +153,7 @@ class TestSnapshots:
     def test_kept_texts_are_those_of_the_records(self, story: list[dict[str, dict[str, object]]]) -> None:
         encoder = Encoder()
         for tables in story:
-            assert json.loads(encoder.encode(tables)) == tables
+            assert json.loads(b"".join(encoder.encode(tables))) == tables
 
     @given(st.binary(max_size=50), st.data())
     def test_every_cut_and_every_flipped_bit_is_noticed(self, noise: bytes, data: st.DataObject) -> None:

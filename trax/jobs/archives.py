@@ -1,4 +1,4 @@
-"""Finished jobs that left the live table: immutable, checksummed files of one batch each.
+"""Finished jobs that left the live table: checksummed files of one batch each, immutable but for what is purged.
 
 A job that was retried is in more than one file: the newest holds. Files are numbered, so the newest is the largest.
 """
@@ -14,6 +14,7 @@ from typing import Any
 
 from trax import files
 from trax.errors import JobError, LedgerError
+from trax.jobs import damaged
 from trax.jobs.job import Job, Status
 from trax.jobs.record import join_settings, split_settings
 
@@ -39,8 +40,8 @@ class Archives:
                 self.damaged.append(path)
 
     def _index(self, path: Path, records: Iterable[Mapping[str, Any]]) -> None:
-        for record in records:
-            self._known[record["id"]] = (Status(record["status"]), path)
+        places = {status: (status, path) for status in Status}  # shared: ten thousand tuples of our own would slow every garbage collection
+        self._known.update((record["id"], places[Status(record["status"])]) for record in records)
 
     def add(self, jobs: Sequence[Job]) -> None:
         """Make a batch durable in a file of its own. Raises StorageError."""
@@ -49,9 +50,23 @@ class Archives:
         split = [split_settings(job) for job in jobs]
         settings = {job.settings_hash: snapshot for job, (_, snapshot) in zip(jobs, split, strict=True)}
         records = [record for record, _ in split]
-        body = json.dumps({"settings": settings, "jobs": records}, separators=(",", ":")).encode()
-        files.write_bytes(path, b"%s %s\n%s" % (_MAGIC, hashlib.sha256(body).hexdigest().encode(), body))
+        _write(path, records, settings)
         self._index(path, records)
+
+    def forget(self, job_id: str) -> None:
+        """Write each file that names the job anew without it, durably; one that is left empty is removed. Raises StorageError."""
+        for path in archive_files(self._folder):
+            # Where the id is not to be found as text there is nothing to parse; a file that cannot be read is its caller's to judge.
+            if path in self.damaged or job_id.encode() not in (damaged.read(path) or b""):
+                continue
+            batch = _read(path)
+            records = [record for record in batch["jobs"] if record["id"] != job_id]
+            used = {record["settings_hash"] for record in records}
+            if records:
+                _write(path, records, {digest: batch["settings"][digest] for digest in used})
+            else:
+                files.remove(path)
+        self._known.pop(job_id, None)
 
     def __contains__(self, job_id: str) -> bool:
         return job_id in self._known
@@ -59,6 +74,11 @@ class Archives:
     def ids(self) -> Iterable[str]:
         """Every archived job's id."""
         return self._known.keys()
+
+    def status(self, job_id: str) -> Status | None:
+        """The status of the job as last archived, from memory; None when it never was."""
+        known = self._known.get(job_id)
+        return known and known[0]
 
     def counts(self, *, leaving_out: Container[str] = ()) -> Counter[Status]:
         """How many archived jobs have which status."""
@@ -88,8 +108,13 @@ def archive_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("archive-*.json") if path.stem.removeprefix("archive-").isdecimal())
 
 
+def _write(path: Path, records: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> None:
+    body = json.dumps({"settings": settings, "jobs": records}, separators=(",", ":")).encode()
+    files.write_bytes(path, b"%s %s\n%s" % (_MAGIC, hashlib.sha256(body).hexdigest().encode(), body))
+
+
 def _read(path: Path) -> dict[str, Any]:
-    line, _, body = path.read_bytes().partition(b"\n")
+    line, _, body = (damaged.read(path) or b"").partition(b"\n")
     if line != b"%s %s" % (_MAGIC, hashlib.sha256(body).hexdigest().encode()):
         raise LedgerError("An archive of finished jobs is damaged.", file=str(path), advice="Bring it back from a copy of that folder.")
     batch: dict[str, Any] = json.loads(body)

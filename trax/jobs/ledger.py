@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 from loguru import logger
-from tinydb.table import Document, Table
+from tinydb.table import Table
 
 from trax.errors import DiskFull, JobError, LedgerError
+from trax.files import remove
 from trax.jobs.archives import Archives, archive_files
+from trax.jobs.damaged import kept_beside, read
 from trax.jobs.job import FINISHED, Job, Status
 from trax.jobs.record import join_settings, split_settings
 from trax.jobs.storage import MEND, SnapshotStorage
@@ -27,12 +29,8 @@ class _NamedTable(Table):
     document_id_class = str  # type: ignore[assignment] # TinyDB takes any constructor, only its annotation says int
 
     def place(self, name: str, document: dict[str, Any]) -> None:
-        """Insert or replace, in one write."""
-        number = cast("int", name)
-        if self.contains(doc_id=number):
-            self.update(document, doc_ids=[number])
-        else:
-            self.insert(Document(document, doc_id=number))
+        """Insert or replace, in one write. A new object takes the place of the former: the storage relies on it, see `Encoder`."""
+        self._update_table(lambda table: table.update({cast("int", name): document}))
 
     def drop(self, names: list[str]) -> None:
         """Remove, in one write."""
@@ -48,6 +46,7 @@ class Ledger:
     """
 
     def __init__(self, folder: Path, *, read_only: bool = False) -> None:
+        self._folder = folder
         self._storage = SnapshotStorage(folder, read_only=read_only)
         if self._storage.is_new and archive_files(folder):
             raise LedgerError("The ledger's snapshots are gone.", file=str(folder), advice=MEND)
@@ -73,7 +72,8 @@ class Ledger:
             self._hashes.add(job.settings_hash)
         self._records.place(job.id, record)
         self._jobs[job.id] = job
-        self._make_room()
+        if job.is_finished:
+            self._make_room()
 
     def _make_room(self) -> None:
         finished = self._finished()
@@ -84,11 +84,31 @@ class Ledger:
             # Archive first: a crash between the two leaves the batch in both places, and what is live holds.
             self._archives.add(batch)
             self._records.drop([job.id for job in batch])
+            for job in batch:
+                del self._jobs[job.id]
+            self._drop_unused_settings()
         except DiskFull as error:
             logger.warning("Finished jobs stay in the ledger for now: {}", error)
-            return
-        for job in batch:
-            del self._jobs[job.id]
+
+    def forget(self, job_id: str) -> None:
+        """Remove every record of the job, durably: from both snapshots, from the archives, and what is damaged and names it.
+
+        A job that is not known is as well as forgotten. Ended in between, it must be called again. Raises StorageError.
+        """
+        self._archives.forget(job_id)
+        if job_id in self._jobs:
+            self._records.drop([job_id])
+            del self._jobs[job_id]
+        self._drop_unused_settings()
+        self._storage.write_again()
+        for path in (*kept_beside(self._folder), *self._archives.damaged):
+            if job_id.encode() in (read(path) or b""):
+                remove(path)
+
+    def _drop_unused_settings(self) -> None:
+        if unused := self._hashes - {job.settings_hash for job in self._jobs.values()}:
+            self._settings.drop(sorted(unused))
+            self._hashes -= unused
 
     def __contains__(self, job_id: str) -> bool:
         return job_id in self._jobs or job_id in self._archives

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +18,11 @@ from tinydb.storages import Storage
 
 from trax import files
 from trax.errors import DiskFull, LedgerError, StorageError
+from trax.jobs import damaged
 
 Tables = dict[str, dict[str, Any]]
 #: What to do when no snapshot is left.
-MEND = "Bring back a copy of that folder, or move it away: Trax then rebuilds the ledger from the jobs' own folders."
+MEND = "Bring back a copy of that folder, or move it away: at its next start traxd rebuilds the ledger from the jobs' own folders."
 _MAGIC = b"trax-ledger-1"
 _NAMES = ("ledger-a.json", "ledger-b.json")
 
@@ -36,30 +36,44 @@ class Snapshot:
 
 
 class Encoder:
-    """Tables as JSON. One record changes at a time and encoding is most of a write's work, so the text of the others is kept."""
+    """Tables as JSON. One record changes at a time and encoding is most of a write's work, so the text of the others is kept.
+
+    A record is known by its identity: one that changed must be another object. (Each is held here, so no identity is given out twice.)
+    """
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[str, str], tuple[Any, str]] = {}
+        self._kept: dict[str, dict[str, tuple[Any, bytes]]] = {}
 
-    def encode(self, tables: Tables) -> bytes:
-        """The JSON of the tables, in ASCII."""
-        former, self._kept = self._kept, {}
-        texts = (f"{json.dumps(name)}:{{{','.join(self._texts(name, table, former))}}}" for name, table in tables.items())
-        return f"{{{','.join(texts)}}}".encode()
+    def encode(self, tables: Tables) -> Iterator[bytes]:
+        """The JSON of the tables, in ASCII, in pieces: a whole of this size is copied once, not at every step."""
+        before = b"{"
+        for name, table in tables.items():
+            yield before + _json(name) + b":{"
+            yield from self._texts(name, table)
+            before = b"},"
+        yield b"}}" if tables else b"{}"
 
-    def _texts(self, name: str, table: dict[str, Any], former: dict[tuple[str, str], tuple[Any, str]]) -> Iterator[str]:
+    def _texts(self, name: str, table: dict[str, Any]) -> Iterator[bytes]:
+        kept = self._kept.setdefault(name, {})
+        for key in kept.keys() - table.keys():
+            del kept[key]
+        before = b""
         for key, record in table.items():
-            kept = former.get((name, key))
-            if kept is None or kept[0] != record:
-                kept = record, f"{json.dumps(key)}:{json.dumps(record, separators=(',', ':'))}"
-            self._kept[name, key] = kept
-            yield kept[1]
+            if key not in kept or kept[key][0] is not record:
+                kept[key] = record, b"%s:%s" % (_json(key), _json(record))
+            yield before
+            yield kept[key][1]
+            before = b","
 
 
-def pack(sequence: int, body: bytes) -> bytes:
-    """The bytes of a snapshot: a line of magic, sequence number and SHA-256 of all that follows it, then its tables as JSON."""
-    head = b"%s %d" % (_MAGIC, sequence)
-    return b"%s %s\n%s" % (head, hashlib.sha256(head + body).hexdigest().encode(), body)
+def _json(value: Any) -> bytes:  # noqa: ANN401 - what JSON can say has no type
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def pack(sequence: int, body: Iterable[bytes]) -> bytes:
+    """The bytes of a snapshot: a line of magic, sequence number and SHA-256 of all but itself, then its tables as JSON."""
+    head, pieces = b"%s %d" % (_MAGIC, sequence), tuple(body)
+    return b"".join((b"%s %s\n" % (head, _digest(head, *pieces)), *pieces))
 
 
 def unpack(data: bytes) -> Snapshot | None:
@@ -67,11 +81,18 @@ def unpack(data: bytes) -> Snapshot | None:
     line, _, body = data.partition(b"\n")
     try:
         magic, sequence, digest = line.split(b" ")
-        if magic != _MAGIC or hashlib.sha256(b"%s %s" % (magic, sequence) + body).hexdigest().encode() != digest:
+        if magic != _MAGIC or _digest(b"%s %s" % (magic, sequence), body) != digest:
             return None
         return Snapshot(int(sequence), json.loads(body))
     except ValueError:
         return None
+
+
+def _digest(*pieces: bytes) -> bytes:
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest().encode()
 
 
 class SnapshotStorage(Storage):
@@ -92,18 +113,11 @@ class SnapshotStorage(Storage):
         self._encoder = Encoder()
         self._current = max(good, key=lambda snapshot: snapshot.sequence, default=Snapshot(0, {}))
         self.is_new = not found
-        self.damaged = tuple(self._set_beside(path) for path, snapshot in found.items() if snapshot is None)
-
-    def _set_beside(self, path: Path) -> Path:
-        if self._read_only:
-            return path
-        beside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
-        files.rename(path, beside)
-        return beside
+        self.damaged = tuple(path if read_only else damaged.set_beside(path) for path, snapshot in found.items() if snapshot is None)
 
     def read(self) -> Tables:
-        """The tables, copied as deep as TinyDB changes them in place: ours change only once the disk has."""
-        return {name: {key: dict(record) for key, record in table.items()} for name, table in self._current.tables.items()}
+        """The tables. Their records are those in memory: a table of the ledger replaces records and never changes them in place."""
+        return {name: dict(table) for name, table in self._current.tables.items()}
 
     def write(self, data: Tables) -> None:
         """Make the tables durable. Raises DiskFull, after which all is as before, or StorageError, after which every write is refused."""
@@ -122,9 +136,11 @@ class SnapshotStorage(Storage):
             raise
         self._current = following
 
+    def write_again(self) -> None:
+        """Write the tables once more, so that the former snapshot does not hold what is no longer in them. Raises as `write`."""
+        self.write(self._current.tables)
+
 
 def _read(path: Path) -> Snapshot | None:
-    try:
-        return unpack(path.read_bytes())
-    except OSError as error:
-        raise LedgerError(f"The ledger cannot be read: {error.strerror}.", file=str(path)) from error
+    data = damaged.read(path)
+    return None if data is None else unpack(data)
