@@ -57,12 +57,19 @@ def put_right(
     ledger: Ledger, folders: StateFolders, published: set[str] | None = None, progressed: set[str] | None = None
 ) -> tuple[list[Job], list[Job]]:
     answered: list[Job] = []
+    put_away: list[Path | None] = []
+
+    def answer(made: Job) -> Job:
+        answered.append(dataclasses.replace(made, output_name=f"{made.output_name} (2)"))
+        return answered[-1]
+
     touched = reconcile(
         ledger,
         folders,
         is_published=lambda made: made.id in (published or set()),
         has_progressed=lambda made: made.id in (progressed or set()),
-        answer_failure=answered.append,
+        answered=answer,
+        put_away=lambda made: put_away.append(file_away(folders, made)),
         now=NOW,
         policy=POLICY,
     )

@@ -15,7 +15,7 @@ from loguru import logger
 from trax import files
 from trax.config import Retries
 from trax.errors import JobError, UnreadableRecording
-from trax.jobs.folders import JOB_FILE, SOURCE_FILE, Part, StateFolders, file_away, home, read_job, subfolders
+from trax.jobs.folders import JOB_FILE, SOURCE_FILE, Part, StateFolders, file_away, home, home_of, read_job, subfolders
 from trax.jobs.job import Job, Status, complete, fail, recover
 from trax.jobs.ledger import Ledger
 from trax.log import about
@@ -53,7 +53,7 @@ def decide(
         return None
     job, why = newest, "" if newest is known else "its folder knows more than the ledger"
     if job.status is Status.RUNNING and is_published:
-        job, why = complete(job, now), "its result is published"
+        job, why = complete(job, now, duplicate_of=job.duplicate_of), "its result is published"
     elif not job.is_finished and (found is None or not found.has_source):
         gone = UnreadableRecording("The recording is gone from the state folder.", file=job.output_name, advice="Drop it again.")
         job, why = fail(job, gone, now, policy, jitter=0.0), "its recording is gone"
@@ -78,15 +78,17 @@ def reconcile(
     *,
     is_published: Callable[[Job], bool],
     has_progressed: Callable[[Job], bool],
-    answer_failure: Callable[[Job], None],
+    answered: Callable[[Job], Job],
+    put_away: Callable[[Job], None],
     now: float,
     policy: Retries,
 ) -> list[Job]:
     """Put everything right at start, after `intake.claim.finish_claims`, and return the jobs that were touched as they are now.
 
     `is_published` says whether the whole result of this run of the job, not of one before a retry, is in the outbox; `has_progressed`
-    whether a stage was finished in this run; `answer_failure` writes an error's answer there and is called before the ledger says
-    that the job has failed. Raises StorageError.
+    whether a stage was finished in this run; `answered` gives a job that ended here the name of
+    its answer, which it writes first for one that failed; `put_away` does what remains about a finished job and brings its folder home.
+    Raises StorageError.
     """
     touched = []
     for job_id in sorted(_in_question(ledger, folders)):
@@ -107,24 +109,37 @@ def reconcile(
             continue
         with about(job_id):
             logger.info("{}", decision.why)
-        if decision.job is None:
+        job = decision.job
+        if job is None:
             files.remove_tree(folders.work / job_id)
             continue
-        if decision.job.status is Status.FAILED and decision.job != subject:
-            answer_failure(decision.job)
-        if decision.job != known:
-            ledger.put(decision.job)
-        file_away(folders, decision.job)
-        touched.append(decision.job)
+        if job.is_finished and job != subject:
+            job = answered(job)
+        if job != known:
+            ledger.put(job)
+        # The folder moves last: until then a recovery that is ended itself finds the job again.
+        if job.is_finished:
+            put_away(job)
+        else:
+            file_away(folders, job)
+        touched.append(job)
     return touched
 
 
 def _in_question(ledger: Ledger, folders: StateFolders) -> set[str]:
-    """Jobs that are unfinished by the ledger, or in work by the disk, or finished by the disk and unknown to the ledger."""
+    """Jobs that are unfinished by the ledger, or in work by the disk, or whose folder is not where the ledger's word puts it.
+
+    The last are those of which the ledger fell back, to a former snapshot or to a copy that was brought back, or lost an archive.
+    """
     unfinished = {job.id for job in ledger.live() if not job.is_finished}
     in_work = {folder.name for folder in subfolders(folders.work)}
-    filed = {folder.name for part in (folders.quarantine, folders.archive) for folder in subfolders(part)}
-    return unfinished | in_work | {job_id for job_id in filed if job_id not in ledger}
+    astray = set()
+    for part in (Part.QUARANTINE, Part.ARCHIVE):
+        for folder in subfolders(folders.root / part):
+            status = ledger.status(folder.name)
+            if status is None or home_of(status) is not part:
+                astray.add(folder.name)
+    return unfinished | in_work | astray
 
 
 def _look(folders: StateFolders, job_id: str) -> Found | None:

@@ -10,15 +10,15 @@ from loguru import logger
 from trax import errors, files
 from trax.config import Settings
 from trax.intake.claim import finish_claims
-from trax.jobs.folders import StateFolders
+from trax.jobs.folders import StateFolders, subfolders
 from trax.jobs.job import Job, Status
 from trax.jobs.ledger import Ledger
-from trax.jobs.outputs import SIDE_FOLDER
+from trax.jobs.outputs import SIDE_FOLDER, WORK_LOCK
 from trax.jobs.recovery import reconcile
 from trax.jobs.seen import Seen
 from trax.log import about
 from trax.pipeline import artefacts
-from trax.pipeline.publish import Manifest, is_published, read_manifest
+from trax.pipeline.publish import is_published, read_manifest
 from trax.pipeline.stages import STAGES
 from trax.service.working import Workshop, run_of
 
@@ -27,8 +27,13 @@ def recover(settings: Settings, folders: StateFolders, ledger: Ledger, seen: See
     """Finish interrupted claims, reconcile ledger, folders and outbox, and rebuild what can be rebuilt. Raises StorageError."""
     for path in ledger.damaged:
         logger.error("a damaged file of the ledger was set aside: {}", path)
-    files.remove_temporaries(folders.ledger)
+    for folder in (folders.ledger, folders.work, folders.archive, folders.quarantine, folders.requests):
+        files.remove_temporaries(folder)
     finish_claims(settings.inbox_folder, folders)
+    if seen.needs_rebuild:
+        completed = [job for job in ledger.everything() if job.status is Status.COMPLETED]
+        completed.sort(key=lambda job: (job.finished or 0.0, job.id))
+        seen.rebuild((job.media_id, job.id) for job in completed)
 
     def published(job: Job) -> bool:
         folder = folders.find(job.id)
@@ -39,43 +44,39 @@ def recover(settings: Settings, folders: StateFolders, ledger: Ledger, seen: See
         folder = folders.find(job.id) if job.duplicate_of is None else None
         return folder is not None and artefacts.made_since(folder, STAGES, job.started or 0.0)
 
-    def answer_failure(job: Job) -> None:
-        with about(job.id):
-            workshop.answer_failure(job, errors.from_dict(dict(job.error or {})))
+    def answered(job: Job) -> Job:
+        if job.status is Status.FAILED:
+            with about(job.id):
+                return replace(job, output_name=workshop.answer_failure(job, errors.from_dict(dict(job.error or {}))))
+        folder = folders.find(job.id)
+        return job if folder is None else replace(job, output_name=read_manifest(folder).name or job.output_name)
 
     touched = reconcile(
         ledger,
         folders,
         is_published=published,
         has_progressed=progressed,
-        answer_failure=answer_failure,
+        answered=answered,
+        put_away=workshop.put_away,
         now=time.time(),
         policy=settings.retries,
     )
     _remove_staging(settings)
-    if seen.needs_rebuild:
-        completed = [job for job in ledger.everything() if job.status is Status.COMPLETED]
-        completed.sort(key=lambda job: (job.finished or 0.0, job.id))
-        seen.rebuild((job.media_id, job.id) for job in completed)
     for job in touched:
         with about(job.id):
             logger.info("recovered as {}", job.status.value)
-            if job.is_finished:
-                _finish(job, folders, ledger, workshop)
-
-
-def _finish(job: Job, folders: StateFolders, ledger: Ledger, workshop: Workshop) -> None:
-    """What Trax was ended before, between the answer in the outbox and the end of the job's work."""
-    folder = folders.find(job.id)
-    manifest = read_manifest(folder) if folder is not None else Manifest()
-    if manifest.run == run_of(job) and manifest.name not in ("", job.output_name):
-        job = replace(job, output_name=manifest.name)  # the name that was free when the answer was written
-        ledger.put(job)
-    workshop.put_away(job)
 
 
 def _remove_staging(settings: Settings) -> None:
-    """Outputs that were never renamed into place: their jobs write them again."""
+    """Outputs that were never renamed into place: their jobs write them again. What a `trax-ctl transcribe` works on is left to it."""
     staging = settings.outbox_folder / SIDE_FOLDER
-    if staging.is_dir():
-        files.remove_tree(staging)
+    if not staging.is_dir():
+        return
+    files.remove_temporaries(staging)
+    for folder in subfolders(staging):
+        try:
+            with files.locked(folder / WORK_LOCK) as is_free:
+                if is_free:
+                    files.remove_tree(folder)
+        except StorageError as error:  # another user's, who may have been killed: no reason not to start
+            logger.warning("a work folder in the outbox stays: {}", error)
