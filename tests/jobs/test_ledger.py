@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from trax import files
-from trax.errors import DiskFull, JobError, LedgerError, StorageError
+from trax.errors import DiskFull, JobError, LedgerError, TraxError
 from trax.jobs import ledger as ledger_module
 from trax.jobs.job import Job, Status
 from trax.jobs.ledger import Ledger
@@ -244,7 +244,7 @@ class TestSnapshots:
 
         with monkeypatch.context() as patch:
             patch.setattr(os, "fsync", broken)
-            with pytest.raises(StorageError):
+            with pytest.raises(TraxError):
                 ledger.put(job(1, Status.COMPLETED))
         with pytest.raises(LedgerError):
             ledger.put(job(1, Status.COMPLETED))

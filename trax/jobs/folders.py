@@ -9,7 +9,7 @@ from pathlib import Path
 
 from trax import files
 from trax.errors import JobError
-from trax.jobs.job import Job, Status
+from trax.jobs.job import FINISHED, Job, Status
 from trax.jobs.record import from_plain, to_plain
 
 #: The job as it was when its folder was last touched; what recovery has when the ledger does not know the folder.
@@ -28,9 +28,14 @@ class Part(StrEnum):
 
 def home(job: Job) -> Part:
     """Where the job's folder belongs."""
-    if not job.is_finished:
+    return home_of(job.status)
+
+
+def home_of(status: Status) -> Part:
+    """Where the folders of jobs of this status belong."""
+    if status not in FINISHED:
         return Part.WORK
-    return Part.QUARANTINE if job.status is Status.FAILED else Part.ARCHIVE
+    return Part.QUARANTINE if status is Status.FAILED else Part.ARCHIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,4 +127,5 @@ def read_job(folder: Path) -> Job:
 
 def subfolders(part: Path) -> tuple[Path, ...]:
     """The jobs' folders in a part of the state folder, in order of their ids."""
-    return tuple(sorted(entry for entry in part.iterdir() if entry.is_dir() and not entry.is_symlink()))
+    entries = (entry for entry in part.iterdir() if not entry.name.startswith("."))  # what is being removed has a hidden name
+    return tuple(sorted(entry for entry in entries if entry.is_dir() and not entry.is_symlink()))

@@ -22,6 +22,7 @@ A transition that the picture does not have raises `JobError`. Times are seconds
 from __future__ import annotations
 
 import re
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -106,8 +107,8 @@ def _require(job: Job, event: str, *allowed: Status) -> None:
 
 
 def _changed(job: Job, now: float, **fields: Any) -> Job:  # noqa: ANN401 - the fields of Job are of many types
-    # The clock of a machine can be set back; what is later must not look earlier to recovery.
-    return replace(job, changed=max(now, job.changed), **fields)
+    # The clock of a machine can be set back; what is later must look later to recovery.
+    return replace(job, changed=max(now, math.nextafter(job.changed, math.inf)), **fields)
 
 
 def accept(job: Job, *, media_id: str, size: int, now: float, modified: int | None = None) -> Job:

@@ -117,6 +117,11 @@ class Ledger:
         """The job of that id, live or archived; None when there is none."""
         return self._jobs.get(job_id) or self._archives.get(job_id)
 
+    def status(self, job_id: str) -> Status | None:
+        """The status of the job of that id, without a look at the disk; None when there is none."""
+        job = self._jobs.get(job_id)
+        return self._archives.status(job_id) if job is None else job.status
+
     def find(self, text: str) -> Job:
         """The one job that `text` names: its id, the beginning of its id, or its output name. Raises JobError when none or several fit."""
         if exact := self.get(text):

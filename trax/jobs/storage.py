@@ -17,7 +17,7 @@ from typing import Any
 from tinydb.storages import Storage
 
 from trax import files
-from trax.errors import DiskFull, LedgerError, StorageError
+from trax.errors import DiskFull, LedgerError, TraxError
 from trax.jobs import damaged
 
 Tables = dict[str, dict[str, Any]]
@@ -120,7 +120,7 @@ class SnapshotStorage(Storage):
         return {name: dict(table) for name, table in self._current.tables.items()}
 
     def write(self, data: Tables) -> None:
-        """Make the tables durable. Raises DiskFull, after which all is as before, or StorageError, after which every write is refused."""
+        """Make the tables durable. Raises DiskFull (all is as before), or what else the disk says: every write is refused then."""
         if self._read_only:
             raise LedgerError("The ledger was opened for reading.", file=str(self._folder))
         if self._is_broken:
@@ -130,7 +130,7 @@ class SnapshotStorage(Storage):
             files.write_bytes(self._folder / _NAMES[following.sequence % 2], pack(following.sequence, self._encoder.encode(data)))
         except DiskFull:
             raise
-        except StorageError:
+        except TraxError:
             # What the disk holds is unknown now, and a repeated fsync would succeed without having written: only a restart reads the truth.
             self._is_broken = True
             raise
