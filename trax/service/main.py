@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import sys
 from pathlib import Path
 
 from loguru import logger
 
-from trax import __version__, log
+from trax import __version__, files, log
+from trax.config import Settings
 from trax.errors import AlreadyRunning, ConfigError, TraxError
-from trax.service.daemon import run_daemon
+from trax.jobs.folders import StateFolders
 from trax.settings_file import load_settings
 
 _CONFIG_HELP = "the settings (default: $TRAX_CONFIG, else /etc/trax/trax.yaml, else those shipped)"
@@ -35,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
         log.configure(settings.log.level)
         os.environ["TRAX_LOG_LEVEL"] = settings.log.level  # the workers log alike
         os.umask(0o027)
-        run_daemon(settings)
+        _run(settings)
     except ConfigError as error:
         for line in str(error).splitlines():
             logger.error("{}", line)
@@ -47,6 +49,22 @@ def main(argv: list[str] | None = None) -> int:
         logger.critical("traxd stops: {}", error)
         return FAILED
     return 0
+
+
+def _run(settings: Settings) -> None:
+    """Run one daemon over the root folder until it is told to stop.
+
+    Raises AlreadyRunning when another daemon holds the root, and whatever made going on impossible.
+    """
+    folders = StateFolders(settings.state_folder)
+    files.make_folder(folders.root)
+    # The lock is the kernel's: it goes with the process that holds it, however that ends, so there is no stale one.
+    with files.locked(folders.lock) as is_ours:
+        if not is_ours:
+            raise AlreadyRunning("Another traxd works on this root.", file=str(settings.root_folder))
+        from trax.service.daemon import Daemon  # half of a start is spent on loading it: a second daemon ends before
+
+        asyncio.run(Daemon(settings).run())
 
 
 if __name__ == "__main__":
