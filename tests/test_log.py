@@ -26,7 +26,7 @@ with log.about("job-1"):
         logger.exception("it failed")
 logger.bind(job="job-2").error("bound")
 logging.getLogger("asyncio").error("slow %s", "callback")
-logging.getLogger("watchfiles.main").info("3 changes detected")
+logging.getLogger("some.library").info("3 changes detected")
 """
 
 

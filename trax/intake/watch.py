@@ -3,61 +3,134 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import re
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
+from asyncinotify import Inotify, Mask
 from loguru import logger
-from watchfiles import awatch
+
+from trax.intake.names import printable
+from trax.intake.scan import walk
 
 #: Network and shared file systems: what other machines change there sends no events here. All of FUSE but `fuseblk` counts too.
 _EVENTLESS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "vboxsf", "virtiofs"})
 _MOUNTS = Path("/proc/self/mounts")
+_POLL_SECONDS = 2.0
+#: Events of so long are told together, and so many at most: a storm of them must not keep the daemon from its work.
+_GATHER_SECONDS = 0.2
+_GATHER_EVENTS = 2000
+#: How often it is asked whether the inbox is still the folder that is watched.
+_CHECK_SECONDS = 5.0
 _LONGEST_PAUSE = 60.0
+_COMES = Mask.CREATE | Mask.MOVED_TO
+_MASK = _COMES | Mask.MODIFY | Mask.CLOSE_WRITE | Mask.MOVED_FROM | Mask.DELETE | Mask.ONLYDIR
 
 
 async def changes(inbox: Path, how: Literal["auto", "events", "polling"]) -> AsyncGenerator[set[str], None]:
     """Sets of names, relative to the inbox, that something happened to; for ever. An empty set says only: look.
 
-    A watcher that fails (a name that is not UTF-8, no inotify watches left, the folder gone) is started again, after a pause that doubles
-    with each failure in a row.
+    Where events may be missing, by the settings or by the kind of the file system, it says so every other second. A watcher that fails
+    (no inotify instances left, the folder gone or replaced) is started again, after a pause that doubles with each failure in a row.
     """
     pause = 1.0
     while True:
+        if how == "polling" or (how == "auto" and is_eventless(await asyncio.to_thread(file_system_of, inbox))):
+            await asyncio.sleep(_POLL_SECONDS)
+            yield set()
+            continue
         try:
-            watched = _identity(inbox)
-            async for batch in awatch(
-                inbox,
-                watch_filter=None,
-                debounce=200,
-                step=100,
-                force_polling=how == "polling" or (how == "auto" and is_eventless(file_system_of(inbox))),
-                poll_delay_ms=1000,
-                ignore_permission_denied=True,
-                yield_on_timeout=True,
-            ):
-                _check_same(inbox, watched)
-                pause = 1.0
-                if batch:
-                    yield {path.removeprefix(f"{inbox}/") for _, path in batch}
-        except Exception as error:  # noqa: BLE001 - whatever a watcher dies of, it is started again and the rescans go on
-            logger.warning("The watcher of the inbox failed and starts again in {:.0f} s: {}", pause, ascii(str(error)))
+            with _Watches(inbox) as watches:
+                await watches.renew()
+                yield set()  # for what came before the watches stood
+                while True:
+                    names = await watches.told()
+                    pause = 1.0
+                    if names is not None:
+                        yield names
+        except OSError as error:
+            logger.warning("The watcher of the inbox failed and starts again in {:.0f} s: {}", pause, error.strerror)
         yield set()
         await asyncio.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
-        yield set()
+
+
+class _Watches:
+    """A watch on each folder of the inbox, and on nothing that a link leads to."""
+
+    def __init__(self, inbox: Path) -> None:
+        self._inbox = inbox
+        self._identity = _identity(inbox)
+        self._inotify = Inotify(cache_size=100, sync_timeout=0)
+        self._folders: dict[int, str] = {}
+        self._is_short = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._inotify.close()
+
+    async def renew(self) -> None:
+        """Watch every folder there is by now, each under the name it has by now. Raises OSError."""
+        former, self._folders = self._folders, await asyncio.to_thread(self._watch_all)
+        for watch in self._inotify.watches:
+            if watch.wd in former and watch.wd not in self._folders:
+                self._inotify.rm_watch(watch)
+
+    def _watch_all(self) -> dict[int, str]:
+        found: dict[int, str] = {}
+        for folder in walk(self._inbox, {}):  # what keeps us out of a folder is told by the scan
+            try:
+                found[self._inotify.add_watch(f"/proc/self/fd/{folder.descriptor}", _MASK).wd] = folder.relative
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+                self._tell_shortage(folder.relative)
+                break
+        return found
+
+    def _tell_shortage(self, folder: str) -> None:
+        if not self._is_short:
+            logger.warning(
+                "The system allows no more watches (fs.inotify.max_user_watches): what is dropped into {!r} and further folders is only "
+                "found when the inbox is looked through",
+                printable(folder or "."),
+            )
+        self._is_short = True
+
+    async def told(self) -> set[str] | None:
+        """Names that something happened to, some of them perhaps long ago; None when nothing did. Raises OSError when it is all in vain."""
+        try:
+            async with asyncio.timeout(_CHECK_SECONDS):
+                events = [await self._inotify.get()]
+        except TimeoutError:
+            events = []
+        else:
+            await asyncio.sleep(_GATHER_SECONDS)
+            while len(events) < _GATHER_EVENTS and (event := self._inotify.sync_get()) is not None:
+                events.append(event)
+        # A watch holds on to the folder it began with: when another has taken its place we would wait in silence.
+        if await asyncio.to_thread(_identity, self._inbox) != self._identity:
+            raise FileNotFoundError(errno.ENOENT, "another folder has taken its place")
+        names = set()
+        is_laid_out_anew = False
+        for event in events:
+            is_laid_out_anew |= bool(event.mask & Mask.Q_OVERFLOW) or bool(event.mask & Mask.ISDIR and event.mask & _COMES)
+            folder = self._folders.get(event.watch.wd) if event.watch else None
+            if folder is not None and event.name is not None:
+                names.add(os.path.join(folder, event.name))  # noqa: PTH118 - names are text here, as the scan has them
+        if is_laid_out_anew:
+            await self.renew()
+        return names if events else None
 
 
 def _identity(inbox: Path) -> tuple[int, int]:
     found = inbox.stat()
     return found.st_dev, found.st_ino
-
-
-def _check_same(inbox: Path, watched: tuple[int, int]) -> None:
-    # A watcher holds on to the folder it began with: when another has taken its place it would wait in silence.
-    if _identity(inbox) != watched:
-        raise FileNotFoundError("another folder has taken its place")
 
 
 def is_eventless(file_system: str) -> bool:

@@ -4,35 +4,24 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import os
 import signal
-import stat
 from pathlib import Path
+
+from trax.intake.beneath import regular_file
 
 
 def has_writer(path: Path) -> bool:
-    """Whether a process of this machine holds the regular file open for writing; False as well when the system cannot tell.
+    """Whether a process of this machine has the regular file open for writing, or mapped; False as well when the system cannot tell.
 
     The kernel grants a read lease on a file only when nobody has it open for writing (fcntl(2), F_SETLEASE). It answers for the files of
-    the own user, or for all with CAP_LEASE, and not on most network file systems: the caller does not rely on this alone.
+    the own user, or for all with CAP_LEASE, which the unit grants, and not on most network file systems: the caller does not rely on
+    this alone.
     """
     try:
-        # O_PATH opens the name without touching what it names; what is then opened through it is the regular file that was checked.
-        name = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        if not stat.S_ISREG(os.fstat(name).st_mode):
-            return False
-        descriptor = os.open(f"/proc/self/fd/{name}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return False
-    finally:
-        os.close(name)
-    try:
-        return _lease_is_refused(descriptor)
-    finally:
-        os.close(descriptor)
+        with regular_file(path) as descriptor:
+            return descriptor is not None and _lease_is_refused(descriptor)
+    except OSError as error:
+        return error.errno == errno.EWOULDBLOCK  # someone holds a lease to write
 
 
 def _lease_is_refused(descriptor: int) -> bool:
