@@ -84,8 +84,12 @@ def test_a_daemon_of_another_version_should_be_restarted() -> None:
 
 
 def test_damage_in_the_ledger_is_a_warning() -> None:
-    assert checks.ledger({"failed": 2, "queued": 0}, ()).found == "2 failed"
-    assert "ledger-a.json" in checks.ledger({}, [Path("/x/ledger-a.json")]).found
+    assert checks.ledger({"failed": 2, "queued": 0}, (), ()).found == "2 failed"
+    for now, kept in (([Path("/x/ledger-a.json")], ()), ((), [Path("/x/ledger-a.json.damaged-5")])):
+        check = checks.ledger({}, now, kept)
+        assert "ledger-a.json" in check.found
+        assert check.level == "warning"
+        assert check.advice
 
 
 @pytest.mark.parametrize(

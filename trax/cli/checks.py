@@ -124,12 +124,15 @@ def daemon(pong: Mapping[str, Any], version: str) -> Check:
     return Check("ok", "daemon", "traxd runs and answers")
 
 
-def ledger(counts: Mapping[str, int], damaged: Iterable[Path]) -> Check:
-    """Whether the ledger could be read, all of it."""
+def ledger(counts: Mapping[str, int], damaged: Iterable[Path], kept: Iterable[Path]) -> Check:
+    """Whether the ledger could be read, all of it. `damaged` files were passed over just now, `kept` ones when traxd started."""
     said = ", ".join(f"{count} {status}" for status, count in counts.items() if count) or "no jobs yet"
     if names := ", ".join(path.name for path in damaged):
-        advice = "Keep a copy of the ledger's folder and look after the disk."
-        return Check("warning", "ledger", f"{said}; damaged and passed over: {names}", advice)
+        advice = "At its next start traxd keeps snapshots beside and goes on; bring archives back from a copy. See to the disk."
+        return Check("warning", "ledger", f"{said}; damaged and not used: {names}", advice)
+    if names := ", ".join(path.name for path in kept):
+        advice = "traxd went on without: it asked the jobs' folders. See to the disk, compare `trax-ctl status`, then remove these files."
+        return Check("warning", "ledger", f"{said}; kept since they were found damaged: {names}", advice)
     return Check("ok", "ledger", said)
 
 

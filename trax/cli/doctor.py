@@ -19,6 +19,8 @@ from trax.cli.settings import load
 from trax.cli.terminal import Terminal
 from trax.config import Settings
 from trax.errors import ConfigError, DaemonAbsent, DaemonBusy, TraxError
+from trax.jobs.damaged import kept_beside
+from trax.jobs.folders import StateFolders
 from trax.settings_file import settings_path
 
 
@@ -107,6 +109,7 @@ def _daemon(settings: Settings) -> Check:
 def _ledger(settings: Settings) -> Check:
     if not os.access(settings.state_folder, os.F_OK):
         return Check("ok", "ledger", "no jobs yet")
+    folder = StateFolders(settings.state_folder).ledger
     try:
         ledger = offline.open_ledger(settings)
     except DaemonAbsent as error:
@@ -115,4 +118,4 @@ def _ledger(settings: Settings) -> Check:
         return Check("ok", "ledger", "no jobs yet")
     except TraxError as error:
         return Check("problem", "ledger", error.what, error.advice)
-    return checks.ledger({status.value: count for status, count in ledger.counts().items()}, ledger.damaged)
+    return checks.ledger({status.value: count for status, count in ledger.counts().items()}, ledger.damaged, kept_beside(folder))
