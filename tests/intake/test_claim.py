@@ -121,15 +121,14 @@ def test_what_is_still_written_to_stays(inbox: Path, folders: StateFolders) -> N
 
 def changed_in_flight(monkeypatch: pytest.MonkeyPatch, act: object) -> None:
     """Let `act` happen at the worst moment: right after the rename."""
-    take = claim_module._take
+    rename = claim_module._rename
 
-    def take_and_act(path: Path, source: Path, side: Path) -> Path | None:
-        moved = take(path, source, side)
-        assert moved is not None
-        act(path, moved)
-        return moved
+    def rename_and_act(path: Path, target: Path) -> bool:
+        assert rename(path, target)
+        act(path, target)
+        return True
 
-    monkeypatch.setattr(claim_module, "_take", take_and_act)
+    monkeypatch.setattr(claim_module, "_rename", rename_and_act)
 
 
 def test_what_changes_while_it_is_taken_goes_back(inbox: Path, folders: StateFolders, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,8 +233,12 @@ def test_a_folder_that_only_its_owner_may_change_is_named_with_what_to_do(
     path = inbox / "Monday" / "talk.mp3"
     path.write_bytes(SOUND)
 
-    def is_refused(*_: object) -> None:  # injected: the tests may run as root, who may do everything
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    rename = os.rename
+
+    def is_refused(source: Path, target: Path) -> None:  # injected: the tests may run as root, who may do everything
+        if source.name == "talk.mp3":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        rename(source, target)
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "rename", is_refused)

@@ -17,9 +17,9 @@ from loguru import logger
 
 from trax import files
 from trax.errors import JobError, StorageError
-from trax.intake.beneath import opened
+from trax.intake.beneath import opened, regular_file
 from trax.intake.names import printable
-from trax.intake.scan import sight
+from trax.intake.scan import sight, sighting_of
 from trax.intake.settle import Sighting
 from trax.intake.writers import has_writer
 from trax.jobs.folders import SOURCE_FILE, StateFolders, read_job, subfolders, write_job
@@ -28,6 +28,9 @@ from trax.jobs.outputs import SIDE_FOLDER
 
 #: A folder that was copied or moved in whole keeps its mode, in which as a rule nobody but its owner may take anything out.
 _LET_GROUP_WRITE = "Let the group trax write to its folder (chgrp -R trax FOLDER; chmod -R g+rwX FOLDER): then Trax takes it by itself."
+
+#: Bytes of a name on Linux file systems.
+_LONGEST_NAME = 255
 
 
 def claim(inbox: Path, sighting: Sighting, job: Job, folders: StateFolders) -> Path | None:
@@ -39,7 +42,7 @@ def claim(inbox: Path, sighting: Sighting, job: Job, folders: StateFolders) -> P
     relative = PurePosixPath(job.source_name)
     try:
         with opened(inbox, relative.parent) as parent:
-            return _claim(parent / relative.name, sighting, job, folders, inbox / SIDE_FOLDER / job.id)
+            return _claim(parent / relative.name, sighting, job, folders, inbox)
     except StorageError as error:
         error.file = printable(job.source_name)
         raise
@@ -59,10 +62,12 @@ def finish_claims(inbox: Path, folders: StateFolders) -> None:
                 files.remove(side)
             files.remove_tree(folder)
         elif aside is not None and (here is None or here.is_regular):
-            _bring_over(side, source)
+            with _side_folder(inbox) as among:
+                if not _bring_over(among / side.name, source, aside, inbox):
+                    _put_back(among / side.name, inbox / read_job(folder).source_name, inbox)
 
 
-def _claim(path: Path, sighting: Sighting, job: Job, folders: StateFolders, side: Path) -> Path | None:
+def _claim(path: Path, sighting: Sighting, job: Job, folders: StateFolders, inbox: Path) -> Path | None:
     if not _is_at_rest(path, sighting) or folders.find(job.id) is not None:
         return None
     folder = folders.work / job.id
@@ -70,18 +75,13 @@ def _claim(path: Path, sighting: Sighting, job: Job, folders: StateFolders, side
     files.make_folder(folder)
     try:
         write_job(folder, job)
-        moved = _take(path, source, side)
-        # It may have changed between the look and the rename; from the rename on nobody reaches it by its name.
-        if moved is not None and _is_at_rest(moved, sighting):
-            if moved == side:
-                _bring_over(side, source)
-            return folder
-        if moved is not None:
-            _put_back(moved, path)
+        is_taken = _take(path, source, sighting, inbox)
     except BaseException:
-        if sight(source) is None and sight(side) is None:
+        if sight(source) is None and sight(inbox / SIDE_FOLDER / job.id) is None:
             files.remove_tree(folder)
         raise
+    if is_taken:
+        return folder
     files.remove_tree(folder)
     return None
 
@@ -91,25 +91,64 @@ def _is_at_rest(path: Path, sighting: Sighting) -> bool:
     return found is not None and found.is_same(sighting) and not (found.is_regular and has_writer(path))
 
 
-def _take(path: Path, source: Path, side: Path) -> Path | None:
-    """Rename to `source`, or to `side` when that is on another mount; where it went, None when it was gone before."""
+def _take(path: Path, source: Path, sighting: Sighting, inbox: Path) -> bool:
+    """Move to `source`; False when it was gone, or had changed and is back in the inbox."""
     try:
-        files.rename(path, source)
+        if not _rename(path, source):
+            return False
+    except OSError:  # another mount
+        return _take_across(path, source, sighting, inbox)
+    # It may have changed between the look and the rename; from the rename on nobody reaches it by its name.
+    if _is_at_rest(source, sighting):
+        return True
+    _put_back(source, path, inbox)
+    return False
+
+
+def _take_across(path: Path, source: Path, sighting: Sighting, inbox: Path) -> bool:
+    with _side_folder(inbox) as aside:
+        side = aside / source.parent.name
+        if not _rename(path, side):
+            return False
+        if _is_at_rest(side, sighting) and _bring_over(side, source, sighting, inbox):
+            return True
+        _put_back(side, path, inbox)
+        return False
+
+
+def _rename(path: Path, target: Path) -> bool:
+    """False when it is gone. Raises StorageError; OSError when the two are on different mounts."""
+    try:
+        files.rename(path, target)
     except StorageError as error:
         if sight(path) is None:
-            return None
+            return False
         if isinstance(error.__cause__, PermissionError):
             error.advice = _LET_GROUP_WRITE
         raise
-    except OSError:  # another mount
-        files.make_folder(side.parent)
-        files.rename(path, side)
-        return side
-    return source
+    return True
 
 
-def _put_back(moved: Path, path: Path) -> None:
-    """Return a file to its name in the inbox, or to one beside it when that is taken by now."""
+@contextlib.contextmanager
+def _side_folder(inbox: Path) -> Iterator[Path]:
+    """The open `.trax` of an inbox, made when missing. Someone may have put a link there, which would lead out of the inbox: it goes."""
+    folder = inbox / SIDE_FOLDER
+    if folder.is_symlink():
+        files.remove(folder)
+    files.make_folder(folder)
+    with opened(inbox, PurePosixPath(SIDE_FOLDER)) as path:
+        yield path
+
+
+def _put_back(moved: Path, path: Path, inbox: Path) -> None:
+    """Return a file to its name in the inbox, or to one beside it when that is taken; when its folder is gone, to the inbox itself."""
+    try:
+        _put_beside(moved, path)
+    except StorageError:
+        _put_beside(moved, inbox / path.name)
+
+
+def _put_beside(moved: Path, path: Path) -> None:
     for name in _names_beside(path):
         with contextlib.suppress(FileExistsError):
             files.rename_new(moved, name)
@@ -120,7 +159,9 @@ def _names_beside(path: Path) -> Iterator[Path]:
     stem, extension = os.path.splitext(path.name)  # noqa: PTH122 - Path.stem takes a name such as "a." apart differently
     yield path
     for number in itertools.count(2):
-        yield path.with_name(f"{stem} ({number}){extension}")
+        ending = f" ({number}){extension}"
+        room = _LONGEST_NAME - len(os.fsencode(ending))
+        yield path.with_name(os.fsdecode(os.fsencode(stem)[: max(room, 1)]) + ending)
 
 
 def _is_also_in_inbox(folder: Path, inbox: Path, taken: Sighting | None) -> bool:
@@ -138,11 +179,22 @@ def _is_also_in_inbox(folder: Path, inbox: Path, taken: Sighting | None) -> bool
     return False
 
 
-def _bring_over(side: Path, source: Path) -> None:
-    """Move from the inbox's mount to ours. What cannot be copied waits there: a link stands for it and is refused like it."""
-    found = sight(side)
-    if found is not None and found.is_regular and os.access(side, os.R_OK):
-        files.copy(side, source)
-        files.remove(side)
-    else:
-        files.link(side, source)
+def _bring_over(side: Path, source: Path, sighting: Sighting, inbox: Path) -> bool:
+    """Move from the inbox's mount to ours; False, and nothing is here, when it is not what was sighted or changes while it is copied.
+
+    What may not be read, or is no file of its own, waits there: a link stands for it and is refused like it.
+    """
+    with contextlib.suppress(PermissionError), regular_file(side) as descriptor:
+        if descriptor is not None:
+            # the descriptor is what counts: a name may lead to another file by now
+            is_same = sighting_of(os.fstat(descriptor)).is_same(sighting)
+            if is_same:
+                files.copy(descriptor, source)
+                is_same = _is_at_rest(side, sighting)
+            if is_same:
+                files.remove(side)
+            else:
+                files.remove(source)
+            return is_same
+    files.link(inbox / SIDE_FOLDER / side.name, source)
+    return True

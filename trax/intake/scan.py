@@ -27,7 +27,7 @@ class Scan:
 def sight(path: Path) -> Sighting | None:
     """A look at one name; None when it is gone or out of reach."""
     try:
-        return _sighting(path.lstat())
+        return sighting_of(path.lstat())
     except OSError:
         return None
 
@@ -38,7 +38,7 @@ def scan(inbox: Path) -> Scan:
     for each in walk(inbox, result.problems):
         for entry in each.others:
             with contextlib.suppress(FileNotFoundError):  # renamed or removed while we look
-                result.sightings[each.path_of(entry.name)] = _sighting(entry.stat(follow_symlinks=False))
+                result.sightings[each.path_of(entry.name)] = sighting_of(entry.stat(follow_symlinks=False))
     return result
 
 
@@ -90,5 +90,6 @@ def _noted(problems: dict[str, str], relative: str) -> Iterator[None]:
         problems[relative] = error.strerror or str(error)
 
 
-def _sighting(found: os.stat_result) -> Sighting:
-    return Sighting(found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev, found.st_mode)
+def sighting_of(found: os.stat_result) -> Sighting:
+    """What the system told of one file."""
+    return Sighting(found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev, found.st_mode, found.st_nlink)

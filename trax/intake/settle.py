@@ -13,13 +13,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What a look at a name showed, links not followed: size in bytes, mtime in nanoseconds, identity, and `st_mode`."""
+    """What a look at a name showed, links not followed: size in bytes, mtime in nanoseconds, identity, `st_mode`, and how many names."""
 
     size: int
     modified: int
     inode: int
     device: int
     mode: int
+    links: int = 1
 
     @property
     def is_regular(self) -> bool:
@@ -27,7 +28,7 @@ class Sighting:
         return stat.S_ISREG(self.mode)
 
     def is_same(self, other: Sighting) -> bool:
-        """Whether nothing happened to the file between the two; its permissions may have changed."""
+        """Whether nothing happened to the file between the two; its permissions and further names may have changed."""
         mine = (self.size, self.modified, self.inode, self.device, stat.S_IFMT(self.mode))
         return mine == (other.size, other.modified, other.inode, other.device, stat.S_IFMT(other.mode))
 

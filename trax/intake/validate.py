@@ -9,8 +9,10 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from trax import files
 from trax.config import Intake
 from trax.errors import EmptyRecording, RecordingTooLarge, StorageError, UnreadableRecording, UnsupportedRecording
+from trax.intake.beneath import regular_file
 from trax.intake.names import extension_of, printable
 from trax.intake.scan import sight
 from trax.intake.writers import has_writer
@@ -47,23 +49,32 @@ def validate(path: Path, source_name: str, settings: Intake, *, is_ours: bool = 
     Raises UnreadableRecording, UnsupportedRecording, EmptyRecording or RecordingTooLarge; StorageError when the disk fails.
     """
     name = printable(source_name)
-    _check_kind(path, name)
+    _check_kind(path, name, is_ours=is_ours)
     _check_extension(source_name, settings, name)
     if has_writer(path):
         return None
-    descriptor = _open(path, name)
-    with os.fdopen(descriptor, "rb", buffering=0) as handle:
-        before = os.fstat(descriptor)
-        _check(before, settings, name)
-        if is_ours and before.st_nlink > 1:
-            raise UnreadableRecording("The file has further names elsewhere (hard links).", file=name, advice="Drop a copy of it.")
-        digest = hashlib.sha256()
-        try:
-            while chunk := handle.read(_CHUNK):
-                digest.update(chunk)
-        except OSError as error:
-            raise StorageError(f"The recording cannot be read: {error.strerror}.", file=name) from error
-        after = os.fstat(descriptor)
+    try:
+        with regular_file(path, may_have_names=not is_ours) as descriptor:
+            if descriptor is None:
+                raise UnreadableRecording("This is not a regular file of its own.", file=name)
+            return _validate(descriptor, path, settings, name, is_ours=is_ours)
+    except OSError as error:
+        if error.errno in {errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENOENT, errno.ENXIO}:
+            raise UnreadableRecording(f"The recording may not be opened: {error.strerror}.", file=name) from error
+        raise StorageError(f"The recording cannot be read: {error.strerror}.", file=name) from error
+
+
+def _validate(descriptor: int, path: Path, settings: Intake, name: str, *, is_ours: bool) -> Validated | None:
+    if is_ours:
+        # Whoever dropped it did not: what is known by its hash must not be lost to a power cut. Before the hash is taken, for what is
+        # written to a mapping changes the time of the file only where the page was clean.
+        files.sync(descriptor, path)
+    before = os.fstat(descriptor)
+    _check(before, settings, name)
+    digest = hashlib.sha256()
+    while chunk := os.read(descriptor, _CHUNK):
+        digest.update(chunk)
+    after = os.fstat(descriptor)
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         return None
     return Validated(after.st_size, digest.hexdigest(), after.st_mtime_ns)
@@ -75,13 +86,14 @@ def is_as_validated(folder: Path, job: Job) -> bool:
     return found is not None and found.is_regular and (found.size, found.modified) == (job.size, job.modified)
 
 
-def _check_kind(path: Path, name: str) -> None:
-    # Before opening: to open a device or a pipe can already do something. Nobody but us can swap what lies in the job's folder.
+def _check_kind(path: Path, name: str, *, is_ours: bool) -> None:
     found = sight(path)
     if found is None:
         raise UnreadableRecording("The recording is not where it was put.", file=name, advice="Drop it again.")
     if not found.is_regular:
         raise UnreadableRecording(f"This is not a recording but {_KINDS.get(stat.S_IFMT(found.mode), 'a special file')}.", file=name)
+    if is_ours and found.links > 1:
+        raise UnreadableRecording("The file has further names elsewhere (hard links).", file=name, advice="Drop a copy of it.")
 
 
 def _check_extension(source_name: str, settings: Intake, name: str) -> None:
@@ -93,18 +105,7 @@ def _check_extension(source_name: str, settings: Intake, name: str) -> None:
         )
 
 
-def _open(path: Path, name: str) -> int:
-    try:
-        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        if error.errno in {errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENOENT, errno.ENXIO}:
-            raise UnreadableRecording(f"The recording may not be opened: {error.strerror}.", file=name) from error
-        raise StorageError(f"The recording cannot be opened: {error.strerror}.", file=name) from error
-
-
 def _check(found: os.stat_result, settings: Intake, name: str) -> None:
-    if not stat.S_ISREG(found.st_mode):
-        raise UnreadableRecording("This is not a regular file.", file=name)
     if found.st_size == 0:
         raise EmptyRecording("The file is empty.", file=name)
     if found.st_size > settings.max_size_mb * _MEGABYTE:
