@@ -12,9 +12,11 @@
     ├── ModelError             a model is missing, damaged or of the wrong kind
     ├── WorkerError            a worker process failed; another attempt can help
     │   ├── WorkerCrashed          it ended by itself or by a signal
+    │   ├── WorkerOutOfMemory      it needed more memory than it is allowed
     │   └── WorkerHung             it made no progress for too long
     ├── StorageError           the disk refused; another attempt can help
     │   └── DiskFull               no room
+    ├── DiskFailed             the disk lost what was written (an fsync failed): nothing may be built on it, so Trax stops
     ├── TranscriptError        the parts of a transcript contradict each other: a fault of Trax
     ├── LedgerError            the ledger cannot be read
     ├── AlreadyRunning         another daemon works on the same root
@@ -146,6 +148,12 @@ class WorkerCrashed(WorkerError):
     code = "worker-crashed"
 
 
+class WorkerOutOfMemory(WorkerError):
+    """A worker needed more memory than it is allowed."""
+
+    code = "worker-memory"
+
+
 class WorkerHung(WorkerError):
     """A worker made no progress for too long and was ended."""
 
@@ -165,6 +173,16 @@ class DiskFull(StorageError):
 
     code = "disk-full"
     default_advice = "Make room on the disk; Trax goes on by itself."
+
+
+class DiskFailed(TraxError):
+    """The disk lost what was written: an fsync failed. No StorageError: what goes on after one of these must not go on after this."""
+
+    code = "disk-failed"
+    permanent = False
+    default_advice = (
+        "What was under way is done again when traxd starts again. First see `journalctl -k` for errors of the disk, and mend or replace it."
+    )
 
 
 class TranscriptError(TraxError):

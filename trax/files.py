@@ -2,12 +2,16 @@
 
 A rename is only durable once the folder that holds the name is synced, and a file's bytes only once the file is: so each
 function here returns when what it did would survive a power cut. An fsync that failed may have dropped the dirty pages and
-would succeed when repeated, so it is never repeated: it raises `StorageError` and the caller must not go on as if it had worked.
+would succeed when repeated, so it is never repeated: it raises `DiskFailed`, which is no `StorageError`, and ends the daemon.
+
+Whatever changes what a power cut would leave is told to `observer` just before. Through it the tests end Trax at each of these points,
+make any fsync fail, and write down the history of a disk to play a power cut from it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import fcntl
 import hashlib
@@ -17,9 +21,9 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
-from trax.errors import DiskFull, StorageError
+from trax.errors import DiskFailed, DiskFull, StorageError
 
 FILE_MODE = 0o640
 FOLDER_MODE = 0o750
@@ -27,15 +31,33 @@ _TEMPORARY = ".trax-{}.tmp"
 _CHUNK = 1 << 20
 _NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+_NO_SYNC_OF_FOLDERS = {errno.EINVAL, errno.ENOTSUP}
 _NO_RIGHT = {errno.EACCES, errno.EPERM, errno.EROFS}
 _WHO_MAY = "Check who may write there, or use sudo; `sudo -u trax trax-ctl doctor` tells what the service may."
+
+
+Operation = Literal[
+    "create", "append", "fsync", "fsync folder", "syncfs", "mkdir", "chmod", "chown", "rename", "link", "symlink", "unlink", "rmdir"
+]
+Observer = Callable[[Operation, Path, Path | None], None]
+#: Told of each operation before it is done: what it is, the path it is about, the further path it makes. Installed by tests alone.
+observer: Observer | None = None
+
+
+def _tell(operation: Operation, path: Path, made: Path | None = None) -> None:
+    if observer is not None:
+        observer(operation, path, made)
 
 
 def storage_error(action: str, error: OSError, path: Path | None = None) -> StorageError:
     """What the disk refused, as an error of ours: "Could not <action>", and DiskFull when it was for lack of room."""
     kind = DiskFull if error.errno in _NO_ROOM else StorageError
-    file = None if path is None else os.fsencode(path).decode(errors="backslashreplace")
+    file = None if path is None else _shown(path)
     return kind(f"Could not {action}: {error.strerror}.", file=file, advice=_WHO_MAY if error.errno in _NO_RIGHT else None)
+
+
+def _shown(path: Path) -> str:
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 @contextlib.contextmanager
@@ -47,18 +69,50 @@ def _told(action: str, path: Path) -> Iterator[None]:
         raise storage_error(action, error, path) from error
 
 
-def _sync(path: Path, flags: int) -> None:
-    descriptor = os.open(path, os.O_RDONLY | flags)
+def _fsync(descriptor: int, path: Path, operation: Operation = "fsync", *, named: Path | None = None) -> None:
+    """Raises OSError for lack of room, DiskFailed that names the file otherwise."""
     try:
+        _tell(operation, path)
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise
+        raise DiskFailed(f"The disk did not keep what was written: {error.strerror}.", file=_shown(named or path)) from error
+
+
+def sync(descriptor: int, path: Path) -> None:
+    """Make the bytes of an open file durable; `path` is what it is called."""
+    with _told("sync", path):
+        _fsync(descriptor, path)
 
 
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable."""
     with _told("sync the folder", folder):
-        _sync(folder, os.O_DIRECTORY)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            _fsync(descriptor, folder, "fsync folder")
+        except DiskFailed as error:
+            # a file system that cannot be asked (EINVAL) is not a disk that failed
+            if not (isinstance(error.__cause__, OSError) and error.__cause__.errno in _NO_SYNC_OF_FOLDERS):
+                raise
+        finally:
+            os.close(descriptor)
+
+
+def sync_all(folder: Path) -> None:
+    """Make everything durable that is on the file system of `folder`, whoever wrote it (syncfs(2)).
+
+    A process that was killed leaves what it had not synced yet: its successor sees it, and a power cut would take it away again.
+    """
+    with _told("sync the disk of", folder):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            _tell("syncfs", folder)
+            if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) != 0:
+                raise DiskFailed(f"The disk did not keep what was written: {os.strerror(ctypes.get_errno())}.", file=_shown(folder))
+        finally:
+            os.close(descriptor)
 
 
 def make_folder(folder: Path, mode: int = FOLDER_MODE) -> None:
@@ -68,8 +122,10 @@ def make_folder(folder: Path, mode: int = FOLDER_MODE) -> None:
     if folder.parent != folder:
         make_folder(folder.parent, mode)
     with _told("create the folder", folder), contextlib.suppress(FileExistsError):
+        _tell("mkdir", folder)
         folder.mkdir(mode)  # inherits the group, and that what is put in it does too, where its parent says so
         if stat.S_IMODE(folder.stat().st_mode) & 0o777 != mode:  # the umask must not decide who may look in
+            _tell("chmod", folder)
             folder.chmod(mode)
     sync_folder(folder.parent)
 
@@ -84,26 +140,40 @@ def remove_temporaries(folder: Path) -> None:
     with _told("remove temporary files", folder):
         left = list(folder.glob(_TEMPORARY.format("*")))
         for path in left:
-            path.unlink(missing_ok=True)
+            _unlink_tree(path)
     if left:
         sync_folder(folder)
 
 
-def write_with(path: Path, fill: Callable[[IO[bytes]], object], mode: int = FILE_MODE) -> None:
-    """Replace `path` with what `fill` writes: a reader sees the old file or the whole new one, never a part."""
+@contextlib.contextmanager
+def replacing(path: Path, mode: int = FILE_MODE) -> Iterator[IO[bytes]]:
+    """A new file that takes the place of `path` at the end of the block: a reader sees the old file or the whole new one, never a part.
+
+    When the block raises, all is as before.
+    """
     temporary = temporary_beside(path)
     try:
         with _told("write", path):
-            with temporary.open("xb") as handle:
+            _tell("create", temporary)
+            with temporary.open("x+b") as handle:
                 os.fchmod(handle.fileno(), mode)
-                fill(handle)
+                yield handle
                 handle.flush()
-                os.fsync(handle.fileno())
+                _fsync(handle.fileno(), temporary, named=path)  # before the rename: the name must never stand for half a file
+            _tell("rename", temporary, path)
             temporary.replace(path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what happened first is what is told
+            _tell("unlink", temporary)
+            temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def write_with(path: Path, fill: Callable[[IO[bytes]], object], mode: int = FILE_MODE) -> None:
+    """Replace `path` with what `fill` writes, atomically and durably."""
+    with replacing(path, mode) as handle:
+        fill(handle)
 
 
 def write_bytes(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
@@ -114,12 +184,13 @@ def write_bytes(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
 def append(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
     """Add `data` to the end of a file and sync it; the file is created when missing."""
     with _told("append to", path):
+        _tell("append", path)
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, mode)
         try:
             view = memoryview(data)
             while view:
                 view = view[os.write(descriptor, view) :]
-            os.fsync(descriptor)
+            _fsync(descriptor, path)
             is_new = os.fstat(descriptor).st_size == len(data)
         finally:
             os.close(descriptor)
@@ -136,6 +207,7 @@ def hand_over(folder: Path, like: Path) -> None:
         return
     with _told("give away", folder):
         owner = like.stat()
+        _tell("chown", folder)
         descriptor = os.open(folder, os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
             for name in os.listdir(descriptor):  # noqa: PTH208 - by descriptor: by name it could be another folder by now
@@ -145,19 +217,14 @@ def hand_over(folder: Path, like: Path) -> None:
             os.close(descriptor)
 
 
-def sync_file(path: Path) -> None:
-    """Make a file's bytes durable."""
-    with _told("sync", path):
-        _sync(path, os.O_NOFOLLOW)
-
-
 def rename(source: Path, target: Path) -> None:
     """Move a name within one file system, durably, replacing what `target` named.
 
     Raises OSError with errno EXDEV when the two are on different mounts, StorageError otherwise.
     """
     try:
-        os.rename(source, target)  # noqa: PTH104 - Path.rename would follow the same call; os keeps byte names plain
+        _tell("rename", source, target)
+        source.rename(target)
     except OSError as error:
         if error.errno == errno.EXDEV:
             raise
@@ -175,6 +242,7 @@ def rename_new(source: Path, target: Path) -> None:
     takes the name in the same instant would be replaced.
     """
     try:
+        _tell("link", source, target)
         os.link(source, target, follow_symlinks=False)
     except FileExistsError:
         raise
@@ -193,6 +261,7 @@ def rename_new(source: Path, target: Path) -> None:
 def link(target: Path, name: Path) -> None:
     """Make `name` a symbolic link to `target`, durably."""
     with _told("make the link", name):
+        _tell("symlink", target, name)
         name.symlink_to(target)
     sync_folder(name.parent)
 
@@ -204,16 +273,16 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def copy(source: Path, target: Path, mode: int = FILE_MODE) -> str:
-    """Copy a regular file's bytes, durably, and return their SHA-256 as read back from the copy.
+def copy(source: Path | int, target: Path, mode: int = FILE_MODE) -> str:
+    """Copy a regular file's bytes, durably, and return their SHA-256 as read back from the copy. `source` may be open already.
 
     Raises StorageError when what arrived is not what was read.
     """
     digest = hashlib.sha256()
 
     def fill(handle: IO[bytes]) -> None:
-        descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW)
-        with os.fdopen(descriptor, "rb") as reader:
+        descriptor = source if isinstance(source, int) else os.open(source, os.O_RDONLY | os.O_NOFOLLOW)
+        with os.fdopen(descriptor, "rb", closefd=descriptor != source) as reader:
             while chunk := reader.read(_CHUNK):
                 digest.update(chunk)
                 handle.write(chunk)
@@ -229,16 +298,49 @@ def copy(source: Path, target: Path, mode: int = FILE_MODE) -> str:
 def remove(path: Path) -> None:
     """Remove a file or a link, durably; one that is gone already is fine."""
     with _told("remove", path):
+        _tell("unlink", path)
         path.unlink(missing_ok=True)
     sync_folder(path.parent)
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a folder with all it holds, durably; links inside are removed, not followed."""
+    """Remove a folder with all it holds, durably; links inside are removed, not followed.
+
+    It loses its name first: whenever we are ended, it is there whole, or gone but for what `remove_temporaries` finds.
+    """
     if folder.exists():
         with _told("remove", folder):
-            shutil.rmtree(folder)
+            aside = temporary_beside(folder)
+            _tell("rename", folder, aside)
+            folder.rename(aside)
         sync_folder(folder.parent)
+        with _told("remove", folder):
+            _unlink_tree(aside)
+        sync_folder(folder.parent)
+
+
+def _unlink_tree(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        for inside in path.iterdir():
+            _unlink_tree(inside)
+        _tell("rmdir", path)
+        path.rmdir()
+    else:
+        _tell("unlink", path)
+        path.unlink(missing_ok=True)
+
+
+def remove_if_empty(folder: Path) -> bool:
+    """Remove a folder in which nothing is, durably; tells whether it is gone."""
+    try:
+        _tell("rmdir", folder)
+        folder.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    sync_folder(folder.parent)
+    return True
 
 
 def free_bytes(folder: Path) -> int:

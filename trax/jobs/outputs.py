@@ -10,6 +10,8 @@ from trax.config import OutputFormat
 
 #: Where Trax keeps, within an inbox or an outbox, what it is about to rename; ignored by the scan.
 SIDE_FOLDER = ".trax"
+#: Held with `flock`, in a folder of an outbox's side folder, by the process whose work lies there.
+WORK_LOCK = ".lock"
 #: The ending of the result that is written last and names the others.
 RESULT_ENDING = ".json"
 #: The ending of the answer to a failure.

@@ -51,6 +51,7 @@ def add(
         if not ours:
             raise ModelError("Another model is being added at this moment.", file=str(file), advice="Try again when it is done.")
         files.hand_over(state_models, like=state_models.parent)  # an administrator adds, the daemon's user has to read
+        files.remove_temporaries(state_models)
         for leftover in state_models.glob(f"{_ADDING}*"):
             files.remove_tree(leftover)
         folder = state_models / f"{_ADDING}{secrets.token_hex(4)}"

@@ -26,34 +26,25 @@ class DecodeLimits:
     sound_seconds: float = 12 * 3600.0
 
 
-async def decode(
-    source: Path, target: Path, extension: str, limits: DecodeLimits, on_progress: Callable[[float], None]
-) -> dict[str, Any]:
+async def decode(source: Path, target: Path, extension: str, limits: DecodeLimits, on_progress: Callable[[float], None]) -> dict[str, Any]:
     """Decode `source` to 16 kHz mono PCM at `target`, durably; returns container, codec, sample_rate, channels and duration.
 
     Raises the RecordingError the child found, WorkerCrashed when it fell over the file, WorkerHung when it took too long,
-    StorageError when the recording or the PCM cannot be opened, DiskFull when it was for lack of room.
+    StorageError when the recording cannot be opened or the PCM not be written, DiskFull when it was for lack of room.
     """
-    temporary = target.with_name(f".{target.name}.tmp")
-    source_fd = _open(source, os.O_RDONLY | os.O_NONBLOCK)
+    source_fd = _open(source)
     try:
-        temporary.unlink(missing_ok=True)  # a new file: a child that outlived its daemon may still write to the former one
-        target_fd = _open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL)
-        try:
-            result = await _decode(source_fd, target_fd, extension, limits, on_progress)
-        finally:
-            os.close(target_fd)
-        await asyncio.to_thread(files.sync_file, temporary)  # hours of sound take seconds to sync
-        files.rename(temporary, target)
+        with files.replacing(target) as pcm:  # a new file: a child that outlived its daemon may still write to a former one
+            result = await _decode(source_fd, pcm.fileno(), extension, limits, on_progress)
+            await asyncio.to_thread(files.sync, pcm.fileno(), Path(pcm.name))  # hours of sound take seconds to sync: not in the loop
     finally:
         os.close(source_fd)
-        temporary.unlink(missing_ok=True)
     return result
 
 
-def _open(path: Path, flags: int) -> int:
+def _open(path: Path) -> int:
     try:
-        return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, files.FILE_MODE)
+        return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
         raise files.storage_error("open the file", error, path) from error
 

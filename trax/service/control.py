@@ -12,13 +12,14 @@ import os
 import socket
 import stat
 import struct
+from array import array
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from loguru import logger
 
-from trax.errors import ControlError, TraxError
+from trax.errors import ControlError, DiskFailed, TraxError
 
 Handler = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 
@@ -26,6 +27,8 @@ _LINE_LIMIT = 1 << 20
 #: Seconds a peer may take between two requests before it is let go.
 _IDLE_SECONDS = 60.0
 _UCRED = struct.Struct("3i")
+#: The supplementary groups of a peer, of socket(7); Python has no name for it, and asks for 1024 bytes at most: 256 groups.
+_SO_PEERGROUPS, _GROUPS_SIZE = 59, 1024
 SOCKET_MODE = 0o660
 
 
@@ -42,6 +45,8 @@ class ControlServer:
         self._handle = handle
         self._server: asyncio.Server | None = None
         self._peers: set[asyncio.StreamWriter] = set()
+        self._has_ended = asyncio.Event()
+        self._failure: DiskFailed | None = None
 
     async def start(self) -> None:
         """Listen. A socket that a killed daemon left behind is replaced: the caller holds the daemon's lock. Raises ControlError."""
@@ -58,6 +63,12 @@ class ControlServer:
         except OSError as error:
             what = f"The control socket cannot be made: {error.strerror or error}."
             raise ControlError(what, file=str(self._path), advice="Set `socket` to a shorter path that can be written.") from error
+
+    async def run(self) -> None:
+        """Serve until a request finds the disk failing. Raises DiskFailed: the peer has been told, and the daemon must not go on."""
+        await self._has_ended.wait()
+        if self._failure is not None:
+            raise self._failure
 
     async def close(self) -> None:
         """Stop listening and let all peers go."""
@@ -93,6 +104,9 @@ class ControlServer:
         try:
             return _line(ok=True, result=await self._handle(_request(line)))
         except TraxError as error:
+            if isinstance(error, DiskFailed):
+                self._failure = error
+                self._has_ended.set()
             return _line(ok=False, error=error.as_dict())
         except Exception:  # noqa: BLE001 - a request that trips us up must not end the daemon
             logger.exception("a request failed")
@@ -100,12 +114,13 @@ class ControlServer:
 
 
 def _is_welcome(connection: socket.socket) -> bool:
-    pid, uid, gid = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
-    groups: set[int] = set()
-    with contextlib.suppress(OSError, ValueError, StopIteration):
-        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines()
-        groups = {int(group) for group in next(line for line in status if line.startswith("Groups:")).split()[1:]}
-    return may_ask(uid, gid, groups, own_uid=os.geteuid(), own_gid=os.getegid())
+    _, uid, gid = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+    # Both as they were when the peer connected: by its pid in /proc it could be another process by now.
+    try:
+        groups = array("I", connection.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _GROUPS_SIZE))
+    except OSError:  # more groups than can be asked for: its user and its first group still speak for it
+        groups = array("I")
+    return may_ask(uid, gid, set(groups), own_uid=os.geteuid(), own_gid=os.getegid())
 
 
 def _request(line: bytes) -> dict[str, Any]:
