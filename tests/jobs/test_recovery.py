@@ -56,24 +56,22 @@ def place(folders: StateFolders, made: Job, part: Part = Part.WORK, *, source: b
 def put_right(
     ledger: Ledger, folders: StateFolders, published: set[str] | None = None, progressed: set[str] | None = None
 ) -> tuple[list[Job], list[Job]]:
-    answered: list[Job] = []
-    put_away: list[Path | None] = []
+    finished: list[Job] = []
 
-    def answer(made: Job) -> Job:
-        answered.append(dataclasses.replace(made, output_name=f"{made.output_name} (2)"))
-        return answered[-1]
+    def finish(made: Job) -> None:
+        finished.append(made)
+        file_away(folders, made)
 
     touched = reconcile(
         ledger,
         folders,
         is_published=lambda made: made.id in (published or set()),
         has_progressed=lambda made: made.id in (progressed or set()),
-        answered=answer,
-        put_away=lambda made: put_away.append(file_away(folders, made)),
+        finish=finish,
         now=NOW,
         policy=POLICY,
     )
-    return touched, answered
+    return touched, finished
 
 
 class TestReconcile:
@@ -109,13 +107,13 @@ class TestReconcile:
         assert (found.status, found.attempts, found.interruptions) == (Status.QUEUED, 0, counted)
         assert not half.exists()
 
-    def test_the_last_interruption_fails_and_is_answered_first(self, folders: StateFolders) -> None:
+    def test_the_last_interruption_fails_and_is_finished(self, folders: StateFolders) -> None:
         ledger = Ledger(folders.ledger)
         last = job(Status.RUNNING, interruptions=MOST_INTERRUPTIONS - 1)
         folder = place(folders, last)
         ledger.put(last)
-        touched, answered = put_right(ledger, folders)
-        assert touched == answered == [ledger.get(folder.name)]
+        touched, finished = put_right(ledger, folders)
+        assert touched == finished == [ledger.get(folder.name)]
         assert touched[0].status is Status.FAILED
         assert (folders.quarantine / folder.name / SOURCE_FILE).exists()
 
@@ -134,10 +132,10 @@ class TestReconcile:
         ledger = Ledger(folders.ledger)
         folder = place(folders, job(Status.CLAIMED, changed=1000.0))
         ledger.put(job(status))
-        _, answered = put_right(ledger, folders)
+        _, finished = put_right(ledger, folders)
         assert (folders.root / part / folder.name / SOURCE_FILE).exists()
         assert read_job(folders.root / part / folder.name) == job(status)
-        assert answered == []
+        assert finished == [job(status)]
 
     def test_a_retried_job_whose_folder_is_still_in_quarantine_comes_back(self, folders: StateFolders) -> None:
         ledger = Ledger(folders.ledger)
@@ -168,8 +166,8 @@ class TestReconcile:
     def test_a_job_without_a_folder_fails_in_words(self, folders: StateFolders) -> None:
         ledger = Ledger(folders.ledger)
         ledger.put(job(Status.QUEUED))
-        touched, answered = put_right(ledger, folders)
-        assert touched == answered
+        touched, finished = put_right(ledger, folders)
+        assert touched == finished
         assert touched[0].error is not None
         assert touched[0].error["code"] == "unreadable"
 

@@ -12,17 +12,19 @@ from rig import PATIENCE
 
 from trax import files
 from trax.config import Settings
-from trax.errors import DiskFull, StorageError
+from trax.errors import DiskFull, JobError, LedgerError, StorageError
 from trax.jobs.folders import SOURCE_FILE, StateFolders, write_job
 from trax.jobs.job import Job, Status, accept, start
 from trax.jobs.ledger import Ledger
 from trax.jobs.seen import Seen
 from trax.pipeline.lanes import local_lanes
 from trax.pipeline.publish import publish, stage
-from trax.service import once, receiving
+from trax.pipeline.stages import snapshot_of
+from trax.service import once, receiving, working
+from trax.service.endings import run_of
 from trax.service.receiving import Receiver
 from trax.service.recovering import recover
-from trax.service.working import Workshop, run_of, snapshot_of
+from trax.service.working import Workshop
 
 
 class House:
@@ -47,6 +49,12 @@ class House:
         (work / SOURCE_FILE).write_bytes(b"RIFF")
         write_job(work, self.job)
         self.ledger.put(self.job)
+
+    @property
+    def attempts(self) -> int:
+        job = self.ledger.get(self.job.id)
+        assert job is not None
+        return job.attempts
 
     @property
     def status(self) -> Status | None:
@@ -112,15 +120,71 @@ def test_no_job_is_started_while_there_is_no_room_on_the_disk(tmp_path: Path, mo
     asyncio.run(scenario())
 
 
-def test_a_ledger_that_cannot_be_written_ends_the_work_with_that_error(tmp_path: Path, monkeypatch) -> None:
-    def full(_: Job) -> None:
-        raise DiskFull("Could not write: No space left on device.")
+def test_a_ledger_that_is_closed_ends_the_work_with_that_error(tmp_path: Path, monkeypatch) -> None:
+    def closed(_: Job) -> None:
+        raise LedgerError("An earlier write to the ledger failed.")
 
     async def scenario() -> None:
         house = House(tmp_path, Status.QUEUED)
-        monkeypatch.setattr(house.ledger, "put", full)
-        with pytest.raises(DiskFull):  # in no group: the service's main answers an error with a line and an exit code
+        monkeypatch.setattr(house.ledger, "put", closed)
+        with pytest.raises(LedgerError):  # in no group: the service's main answers an error with a line and an exit code
             await asyncio.wait_for(house.workshop.run(), PATIENCE)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("refused", range(2))
+def test_a_ledger_without_room_is_waited_for_at_the_start_and_at_the_end_of_an_attempt(tmp_path: Path, monkeypatch, refused: int) -> None:
+    monkeypatch.setattr(working, "PATIENCE", 0.01)
+
+    async def scenario() -> None:
+        house = House(tmp_path, Status.QUEUED)
+        put, told = house.ledger.put, 0
+
+        def full(job: Job) -> None:
+            nonlocal told
+            told += 1
+            if refused < told <= refused + 3:
+                raise DiskFull("Could not write: No space left on device.")
+            put(job)
+
+        monkeypatch.setattr(house.ledger, "put", full)
+        running = asyncio.create_task(house.workshop.run())
+        await until(lambda: house.job.id in house.workshop.waiting)
+        assert house.status is (Status.RUNNING if refused else Status.QUEUED)
+        await until(lambda: house.status is Status.FAILED)  # four bytes are no recording
+        assert house.attempts == 1
+        await until(lambda: not house.workshop.waiting)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await house.lanes.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_job_that_is_over_and_waits_for_the_ledger_cannot_be_cancelled(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(working, "PATIENCE", 0.01)
+
+    async def scenario() -> None:
+        house = House(tmp_path, Status.QUEUED)
+        put = house.ledger.put
+        has_room = False
+
+        def full(job: Job) -> None:
+            if not has_room and job.status is not Status.RUNNING:
+                raise DiskFull("Could not write: No space left on device.")
+            put(job)
+
+        monkeypatch.setattr(house.ledger, "put", full)
+        running = asyncio.create_task(house.workshop.run())
+        await until(lambda: house.job.id in house.workshop.waiting)
+        with pytest.raises(JobError, match="is over"):
+            house.workshop.cancel(house.job.id)
+        has_room = True
+        await until(lambda: house.status is Status.FAILED)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await house.lanes.close()
 
     asyncio.run(scenario())
 

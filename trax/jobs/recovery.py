@@ -1,7 +1,7 @@
 """After a crash: the ledger, the jobs' folders and what is published are brought to one story.
 
-The order of commits makes this possible: `job.json` before the recording, outputs before the ledger, the ledger before the folder moves.
-So whatever is missing is the later of two steps, and is done here. `decide` is pure; `reconcile` does what it says.
+The order of commits makes this possible: `job.json` before the recording, outputs before the ledger, the ledger before the folder moves
+(and before the answer to a failure, which is owed as long as the folder has not moved). So whatever is missing is the later of two steps, and is done here. `decide` is pure; `reconcile` does what it says.
 """
 
 from __future__ import annotations
@@ -78,17 +78,15 @@ def reconcile(
     *,
     is_published: Callable[[Job], bool],
     has_progressed: Callable[[Job], bool],
-    answered: Callable[[Job], Job],
-    put_away: Callable[[Job], None],
+    finish: Callable[[Job], None],
     now: float,
     policy: Retries,
 ) -> list[Job]:
     """Put everything right at start, after `intake.claim.finish_claims`, and return the jobs that were touched as they are now.
 
     `is_published` says whether the whole result of this run of the job, not of one before a retry, is in the outbox; `has_progressed`
-    whether a stage was finished in this run; `answered` gives a job that ended here the name of
-    its answer, which it writes first for one that failed; `put_away` does what remains about a finished job and brings its folder home.
-    Raises StorageError.
+    whether a stage was finished in this run; `finish` does what remains about a job that the ledger knows to be finished: it answers one
+    that failed and brings its folder home. Raises StorageError.
     """
     touched = []
     for job_id in sorted(_in_question(ledger, folders)):
@@ -113,16 +111,14 @@ def reconcile(
         if job is None:
             files.remove_tree(folders.work / job_id)
             continue
-        if job.is_finished and job != subject:
-            job = answered(job)
         if job != known:
             ledger.put(job)
         # The folder moves last: until then a recovery that is ended itself finds the job again.
         if job.is_finished:
-            put_away(job)
+            finish(job)
         else:
             file_away(folders, job)
-        touched.append(job)
+        touched.append(ledger.get(job_id) or job)
     return touched
 
 

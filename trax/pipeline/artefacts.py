@@ -80,11 +80,15 @@ def is_kept(folder: Path, stage: Stage) -> bool:
     return stage.file is None or (folder / stage.file).is_file()
 
 
-def drop_large(folder: Path, stages: tuple[Stage, ...]) -> None:
-    """Remove the files that are too large to keep; their stamps stay, since the artefacts made from them are still valid."""
-    for stage in stages:
-        if stage.makes in LARGE and stage.file is not None:
-            files.remove(folder / stage.file)
+def drop_large(folder: Path, stages: tuple[Stage, ...]) -> bool:
+    """Remove the files that are too large to keep; their stamps stay, since the artefacts made from them are still valid.
+
+    Returns whether there were any.
+    """
+    large = [folder / stage.file for stage in stages if stage.makes in LARGE and stage.file is not None and is_kept(folder, stage)]
+    for path in large:
+        files.remove(path)
+    return bool(large)
 
 
 def copy_small(source: Path, target: Path, stages: tuple[Stage, ...]) -> None:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from trax.config import Settings, settings_hash, snapshot
+
 
 class Lane(StrEnum):
     """Where a stage runs."""
@@ -86,6 +88,12 @@ def stages_for(settings: Mapping[str, Any]) -> tuple[Stage, ...]:
     if settings["stages"]["diarize"]:
         return STAGES
     return tuple(stage for stage in STAGES if stage not in (EMBED, CLUSTER))
+
+
+def snapshot_of(settings: Settings) -> tuple[dict[str, Any], str, tuple[str, ...]]:
+    """What a job keeps of the settings: the snapshot, its hash, and the names of the stages it asks for."""
+    plain = snapshot(settings)
+    return plain, settings_hash(plain), tuple(stage.name for stage in stages_for(plain))
 
 
 def setting(settings: Mapping[str, Any], key: str) -> object:

@@ -19,16 +19,16 @@ from trax.intake.names import extension_of, unique
 from trax.intake.validate import validate
 from trax.jobs.folders import StateFolders
 from trax.jobs.job import new_job_id
-from trax.jobs.outputs import RESULT_ENDING, SIDE_FOLDER, is_in_outbox
+from trax.jobs.outputs import RESULT_ENDING, SIDE_FOLDER, WORK_LOCK, is_in_outbox
 from trax.log import about
 from trax.pipeline import answer
 from trax.pipeline.lanes import LocalLanes, local_lanes
 from trax.pipeline.publish import publish, stage
 from trax.pipeline.runner import Progress as StageProgress
 from trax.pipeline.runner import Work, run_stages
+from trax.pipeline.stages import snapshot_of
 from trax.service.progress import Live
 from trax.service.threads import to_the_end
-from trax.service.working import snapshot_of
 
 _SAMPLE_SECONDS = 1.0
 
@@ -101,15 +101,15 @@ async def transcribe(
 
 @contextlib.asynccontextmanager
 async def _work_folder(out: Path, job: str) -> AsyncIterator[Path]:
-    folder = out / SIDE_FOLDER / f"work-{job}"
+    """Where the artefacts of a job lie, and its outputs until they are published. A daemon that starts over this outbox leaves it alone."""
+    folder = out / SIDE_FOLDER / job
     files.make_folder(folder)
     try:
-        yield folder
+        with files.locked(folder / WORK_LOCK):
+            yield folder
     finally:
         files.remove_tree(folder)
-        files.remove_tree(out / SIDE_FOLDER / job)  # outputs that were written and, since the work was ended, not published
-        with contextlib.suppress(OSError):
-            folder.parent.rmdir()  # the last one out
+        files.remove_if_empty(folder.parent)  # the last one out
 
 
 async def _transcribe_one(
@@ -143,7 +143,7 @@ async def _transcribe_one(
                     settings_hash=digest,
                     run={"started": began},
                 )
-                staged = await to_the_end(stage, out, job, answer.outputs_of(transcript, plain))
+                staged = await to_the_end(stage, out, f"{job}/outputs", answer.outputs_of(transcript, plain))
                 free = unique(name, lambda wanted: _is_others(out, wanted, found.media_id))
                 manifest = publish(out, folder, job, staged, lambda _is_taken: free)
                 return Outcome(source, tuple(out / path for path in sorted(manifest.files)), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 #: Below this share of a job its speed says nothing yet.
 _TOO_EARLY = 0.02
@@ -21,6 +21,10 @@ class Live:
     audio_seconds: float | None
     began: float
     began_at: float
+
+    def moved(self, stage: str, fraction: float, audio_seconds: float | None) -> Live:
+        """The job further on; seconds of audio that are not told of again are still known."""
+        return replace(self, stage=stage, fraction=fraction, audio_seconds=audio_seconds or self.audio_seconds)
 
     def speed(self, now: float) -> float | None:
         """Audio time over processing time (1/RTF) so far; None while it is too early to tell."""

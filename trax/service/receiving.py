@@ -23,7 +23,8 @@ from trax.jobs.ledger import Ledger
 from trax.jobs.outputs import is_in_outbox
 from trax.jobs.seen import Seen
 from trax.log import about
-from trax.service.working import Workshop, snapshot_of
+from trax.pipeline.stages import snapshot_of
+from trax.service.working import Workshop
 
 
 class Receiver:

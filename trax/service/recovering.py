@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 from loguru import logger
 
-from trax import errors, files
+from trax import files
 from trax.config import Settings
+from trax.errors import StorageError
 from trax.intake.claim import finish_claims
 from trax.jobs.folders import StateFolders, subfolders
 from trax.jobs.job import Job, Status
@@ -18,22 +18,21 @@ from trax.jobs.recovery import reconcile
 from trax.jobs.seen import Seen
 from trax.log import about
 from trax.pipeline import artefacts
-from trax.pipeline.publish import is_published, read_manifest
+from trax.pipeline.publish import is_published
 from trax.pipeline.stages import STAGES
-from trax.service.working import Workshop, run_of
+from trax.service.endings import run_of
+from trax.service.working import Workshop
 
 
 def recover(settings: Settings, folders: StateFolders, ledger: Ledger, seen: Seen, workshop: Workshop) -> None:
     """Finish interrupted claims, reconcile ledger, folders and outbox, and rebuild what can be rebuilt. Raises StorageError."""
     for path in ledger.damaged:
-        logger.error("a damaged file of the ledger was set aside: {}", path)
+        logger.error("a damaged file of the ledger is kept and not used: {}", path)
     for folder in (folders.ledger, folders.work, folders.archive, folders.quarantine, folders.requests):
         files.remove_temporaries(folder)
     finish_claims(settings.inbox_folder, folders)
     if seen.needs_rebuild:
-        completed = [job for job in ledger.everything() if job.status is Status.COMPLETED]
-        completed.sort(key=lambda job: (job.finished or 0.0, job.id))
-        seen.rebuild((job.media_id, job.id) for job in completed)
+        _rebuild(seen, ledger)
 
     def published(job: Job) -> bool:
         folder = folders.find(job.id)
@@ -44,27 +43,30 @@ def recover(settings: Settings, folders: StateFolders, ledger: Ledger, seen: See
         folder = folders.find(job.id) if job.duplicate_of is None else None
         return folder is not None and artefacts.made_since(folder, STAGES, job.started or 0.0)
 
-    def answered(job: Job) -> Job:
-        if job.status is Status.FAILED:
-            with about(job.id):
-                return replace(job, output_name=workshop.answer_failure(job, errors.from_dict(dict(job.error or {}))))
-        folder = folders.find(job.id)
-        return job if folder is None else replace(job, output_name=read_manifest(folder).name or job.output_name)
-
     touched = reconcile(
         ledger,
         folders,
         is_published=published,
         has_progressed=progressed,
-        answered=answered,
-        put_away=workshop.put_away,
+        finish=workshop.endings.finish,
         now=time.time(),
         policy=settings.retries,
     )
+    if any(seen.find(job.media_id) is None for job in ledger.by_status(Status.COMPLETED)):  # cut where a line ends: it looks whole
+        _rebuild(seen, ledger)
     _remove_staging(settings)
     for job in touched:
         with about(job.id):
             logger.info("recovered as {}", job.status.value)
+
+
+def _rebuild(seen: Seen, ledger: Ledger) -> None:
+    """Write `seen.log` anew: what the ledger knows, and what is still good of the old one, which may know jobs of a lost archive."""
+    if kept := seen.set_beside():
+        logger.error("a damaged file of the ledger is kept and was made anew: {}", kept)
+    completed = [job for job in ledger.everything() if job.status is Status.COMPLETED]
+    completed.sort(key=lambda job: (job.finished or 0.0, job.id))
+    seen.rebuild([*seen.known().items(), *((job.media_id, job.id) for job in completed)])
 
 
 def _remove_staging(settings: Settings) -> None:
@@ -72,7 +74,10 @@ def _remove_staging(settings: Settings) -> None:
     staging = settings.outbox_folder / SIDE_FOLDER
     if not staging.is_dir():
         return
-    files.remove_temporaries(staging)
+    try:
+        files.remove_temporaries(staging)
+    except StorageError as error:  # an outbox that is read-only for now
+        logger.warning("what was staged in the outbox stays: {}", error)
     for folder in subfolders(staging):
         try:
             with files.locked(folder / WORK_LOCK) as is_free:
