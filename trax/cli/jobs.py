@@ -1,4 +1,4 @@
-"""`status`, `show`, `retry` and `cancel`: asked of the daemon, or, where none runs, of the ledger and the folder of requests."""
+"""`status`, `show`, `retry`, `cancel` and `purge`: asked of the daemon, or, where none runs, of the ledger and the folder of requests."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ from trax.text import printable
 
 _KEPT = "traxd is not running; the request is kept and applied when it starts."
 
+#: How long a purge may take, seconds: hours of sound are removed, and every archive of finished jobs is looked through.
+_PURGE_SECONDS = 60.0
+
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
-    """One of the four."""
+    """One of the five."""
     settings = load(args)
     match args.command:
         case "status":
@@ -30,6 +33,8 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
             return _show(settings, args.job, terminal)
         case "retry":
             return _retry(settings, args, terminal)
+        case "purge":
+            return _purge(settings, args, terminal)
         case _:
             return _cancel(settings, args.job, terminal)
 
@@ -107,6 +112,29 @@ def _retry(settings: Settings, args: argparse.Namespace, terminal: Terminal) -> 
             terminal.line(printable(str(job)))
         if args.failed and not (result["retried"] or result.get("requested")):
             terminal.note("No job has failed.")
+    for refused in result["refused"]:
+        terminal.say(render.refusal_view(refused))
+    return 1 if result["refused"] else 0
+
+
+def _purge(settings: Settings, args: argparse.Namespace, terminal: Terminal) -> int:
+    if not args.yes and not terminal.confirm(f"Remove recording, transcripts and all records of {', '.join(args.jobs)} for good?"):
+        terminal.note("Nothing was removed.")
+        return 1
+    request = {"command": "purge", "jobs": args.jobs}
+    try:
+        result = ask(settings.socket_path, request, timeout=_PURGE_SECONDS)
+    except DaemonAbsent:
+        result = offline.purge(settings, request)
+        if result["requested"]:
+            terminal.note(_KEPT)
+    if terminal.json:
+        terminal.line(json.dumps(result))
+    else:
+        for job in (*result["purged"], *result.get("requested", ())):
+            terminal.line(printable(str(job)))
+    if same := result["same_recording"]:
+        terminal.note(f"The same recording was also done as {', '.join(map(str, same))}: to be rid of it, purge that too.")
     for refused in result["refused"]:
         terminal.say(render.refusal_view(refused))
     return 1 if result["refused"] else 0

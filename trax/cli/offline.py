@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
-import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from trax import files
 from trax.config import Settings
 from trax.errors import DaemonAbsent, DaemonBusy, TraxError
 from trax.jobs import job as machine
 from trax.jobs.folders import StateFolders
 from trax.jobs.job import Job
 from trax.jobs.ledger import Ledger
+from trax.jobs.requests import leave
 from trax.service.views import job_details, status_view
 
 
@@ -79,7 +77,7 @@ def retry(settings: Settings, request: Mapping[str, Any]) -> dict[str, Any]:
         except TraxError as error:
             refused.append({"job": text, "error": error.as_dict()})
     if wanted:
-        _leave(settings, {**request, "jobs": [] if request["failed"] else wanted})
+        leave(StateFolders(settings.state_folder), {**request, "jobs": [] if request["failed"] else wanted})
     return {"retried": [], "refused": refused, "requested": wanted}
 
 
@@ -88,8 +86,23 @@ def cancel(settings: Settings, text: str) -> dict[str, Any]:
     _refuse_while_starting(settings)
     job = open_ledger(settings).find(text)
     machine.cancel(job, time.time())
-    _leave(settings, {"command": "cancel", "job": job.id})
+    leave(StateFolders(settings.state_folder), {"command": "cancel", "job": job.id})
     return {"cancelled": None, "requested": [job.id]}
+
+
+def purge(settings: Settings, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave a purge for the daemon to apply; jobs that are not finished are refused at once. Raises as `retry`."""
+    _refuse_while_starting(settings)
+    ledger = open_ledger(settings)
+    wanted, refused = [], []
+    for text in request["jobs"]:
+        try:
+            wanted.append(ledger.find(text).id)
+        except TraxError as error:
+            refused.append({"job": text, "error": error.as_dict()})
+    if wanted:
+        leave(StateFolders(settings.state_folder), {**request, "jobs": wanted})
+    return {"purged": [], "refused": refused, "requested": wanted, "same_recording": []}
 
 
 def _refuse_while_starting(settings: Settings) -> None:
@@ -101,19 +114,3 @@ def _refuse_while_starting(settings: Settings) -> None:
 def _own_settings(job: Job) -> tuple[Mapping[str, Any], str, tuple[str, ...]]:
     # only to ask the state machine whether it would do: which settings are current is the daemon's to say
     return job.settings, job.settings_hash, job.stages
-
-
-def _leave(settings: Settings, request: Mapping[str, Any]) -> Path:
-    """Write the request, as it would have gone over the socket, to `state/requests/`; names sort by the time of asking."""
-    state = StateFolders(settings.state_folder)
-    files.make_folder(state.requests)
-    owner = state.root.stat()
-
-    def fill(handle: IO[bytes]) -> None:
-        handle.write(json.dumps(request).encode() + b"\n")
-        if os.geteuid() == 0:
-            os.fchown(handle.fileno(), owner.st_uid, owner.st_gid)  # an administrator asks, the daemon's user has to read it
-
-    path = state.requests / f"{time.time_ns():020d}-{secrets.token_hex(4)}.json"
-    files.write_with(path, fill)
-    return path

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from trax import __version__
+from trax.cli.arguments import positive, setting
 
 EXIT_CODES = """exit codes:
   0   done
@@ -21,7 +22,7 @@ EXIT_CODES = """exit codes:
   130 stopped by Ctrl-C (128 + the number of the signal)"""
 
 _ABOUT = """Trax turns recordings dropped into its inbox into transcripts with speakers in its outbox.
-trax-ctl shows what it is doing, asks it to retry or cancel, and transcribes files by hand."""
+trax-ctl shows what it is doing, asks it to retry, cancel or purge, and transcribes files by hand."""
 
 _EPILOG = f"""examples:
   trax-ctl status --watch                follow the queue
@@ -91,7 +92,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_shared(parser, top=True)
     parser.add_argument("--version", action="version", version=f"trax-ctl {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
-    for add in (_status, _show, _retry, _cancel, _transcribe, _batch, _doctor, _config, _models):
+    for add in (_status, _show, _retry, _cancel, _purge, _transcribe, _batch, _doctor, _config, _models):
         add(commands)
     return parser
 
@@ -106,7 +107,7 @@ def _status(commands: Subparsers) -> None:
         "  trax-ctl status\n  trax-ctl status --watch\n  trax-ctl status --json | jq '.counts'",
     )
     parser.add_argument("--watch", action="store_true", help="keep showing it until Ctrl-C; with --json a document a line")
-    parser.add_argument("--interval", type=_positive, default=1.0, metavar="SECONDS", help="how often --watch looks (default: 1)")
+    parser.add_argument("--interval", type=positive, default=1.0, metavar="SECONDS", help="how often --watch looks (default: 1)")
 
 
 def _show(commands: Subparsers) -> None:
@@ -146,6 +147,19 @@ def _cancel(commands: Subparsers) -> None:
     parser.add_argument("job", metavar="JOB", help="the job's id, its beginning, or its output's name")
 
 
+def _purge(commands: Subparsers) -> None:
+    parser = _command(
+        commands,
+        "purge",
+        "remove every trace of finished jobs",
+        "Recording, transcripts (corrected ones too), error answers, and all that Trax remembers of it. This cannot be undone. In a\n"
+        "terminal it asks first. Without a running traxd the request is kept and applied when it starts.",
+        "  trax-ctl purge 20261122-190512-7f3a9c\n  trax-ctl purge --yes meetings/talk interviews/anna",
+    )
+    parser.add_argument("jobs", metavar="JOB", nargs="+", help="ids, their beginnings, or outputs' names")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+
+
 def _transcribe(commands: Subparsers) -> None:
     parser = _command(
         commands,
@@ -182,7 +196,7 @@ def _add_work(parser: argparse.ArgumentParser, out: str) -> None:
         action="append",
         default=[],
         dest="overrides",
-        type=_setting,
+        type=setting,
         help="a setting for this run, such as asr.engine=whisper; may be repeated; `trax-ctl config show` lists the keys",
     )
 
@@ -256,7 +270,7 @@ def _models(commands: Subparsers) -> None:
     add.add_argument("--licence", help="its licence, to be shown with it")
     add.add_argument("--source", metavar="TEXT", help="where it came from, to be shown with it")
     window = "how much it hears at once, for a model trained on less than Whisper's 30 seconds"
-    add.add_argument("--window", metavar="SECONDS", type=_positive, help=window)
+    add.add_argument("--window", metavar="SECONDS", type=positive, help=window)
     _command(
         actions,
         "verify",
@@ -272,20 +286,3 @@ def _models(commands: Subparsers) -> None:
         "  trax-ctl models setup",
     )
     setup.add_argument("--into", metavar="DIR", help="where it goes (default: the folder of the models that come with Trax)")
-
-
-def _setting(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals or not key.strip():
-        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE, such as diarize.max_speakers=2")
-    return key.strip(), value
-
-
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above zero")
-    return value

@@ -56,6 +56,13 @@ class Terminal:
         """A message of several lines."""
         _write(self.err, view)
 
+    def confirm(self, question: str) -> bool:
+        """Whether whoever sits at the terminal says yes; where nobody does, what was asked for is meant."""
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return True
+        self.note(f"{question} [y/N]")
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
     def error(self, error: TraxError) -> None:
         """What went wrong: in words to standard error and, with `--json`, as the document."""
         problems = getattr(error, "problems", None)

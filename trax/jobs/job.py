@@ -21,8 +21,8 @@ A transition that the picture does not have raises `JobError`. Times are seconds
 
 from __future__ import annotations
 
-import re
 import math
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -12,7 +12,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -98,6 +98,26 @@ def _is_taken(outbox: Path, name: str, own: Mapping[str, frozenset[str]]) -> boo
     """Whether any output under this name is there that the job may not replace."""
     relatives = (f"{name}{ending}" for ending in ENDINGS)
     return any(os.path.lexists(outbox / each) and not _is(outbox / each, own.get(each, frozenset())) for each in relatives)
+
+
+def withdraw(outbox: Path, manifest: Manifest, name: str, names_of_others: Container[str]) -> None:
+    """Remove, durably, all that the outbox holds under the names of a job, `name` and those of its manifest: corrected or not.
+
+    What goes by the name of another job by now is that one's, unless it is to the byte what this one put there. Raises StorageError.
+    """
+    published = manifest.all_hashes
+    names = {name, *map(_stem, published)} - {""}
+    for relative in sorted({*published, *(each + ending for each in names for ending in ENDINGS)}):
+        if _stem(relative) not in names_of_others or _is(outbox / relative, published.get(relative, frozenset())):
+            _remove_if_there(outbox / relative)
+    for each in names:  # the subfolders of the outbox carry the names of those of the inbox
+        folders = [outbox / folder for folder in Path(each).parents][:-1]
+        all(files.remove_if_empty(folder) for folder in folders)
+
+
+def _remove_if_there(path: Path) -> None:
+    if os.path.lexists(path) and (path.is_symlink() or not path.is_dir()):
+        files.remove(path)
 
 
 @dataclass(frozen=True, slots=True)

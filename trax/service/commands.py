@@ -12,11 +12,13 @@ from loguru import logger
 
 from trax import __version__, files
 from trax.config import Settings
-from trax.errors import ControlError, TraxError
+from trax.errors import ControlError, DiskFailed, JobError, LedgerError, StorageError, TraxError
+from trax.jobs import requests
 from trax.jobs.folders import StateFolders
 from trax.jobs.job import Job
 from trax.jobs.ledger import Ledger
 from trax.pipeline.lanes import Lanes
+from trax.service.purging import Purger
 from trax.service.views import job_details, job_view, status_view
 from trax.service.working import Workshop
 
@@ -25,12 +27,13 @@ class Commands:
     """Answers requests. `handle` is the control socket's handler; `apply_requests` does what was asked while no daemon ran."""
 
     def __init__(
-        self, settings: Settings, folders: StateFolders, ledger: Ledger, workshop: Workshop, lanes: Lanes
+        self, settings: Settings, folders: StateFolders, ledger: Ledger, workshop: Workshop, purger: Purger, lanes: Lanes
     ) -> None:
         self._settings = settings
         self._folders = folders
         self._ledger = ledger
         self._workshop = workshop
+        self._purger = purger
         self._lanes = lanes
         self._started = time.time()
 
@@ -48,12 +51,17 @@ class Commands:
                 return self._change(request)
 
     def apply_requests(self) -> None:
-        """Do what trax-ctl left in `state/requests/`, in order of asking."""
-        for path in sorted(self._folders.requests.glob("*.json")):
+        """Do what trax-ctl left in `state/requests/`, in order of asking, and what a purge that was ended left of itself."""
+        for path in requests.left(self._folders):
             try:
                 done = self._change(json.loads(path.read_bytes()))
                 for refusal in done.get("refused", ()):
-                    logger.warning("a retry is refused: {}", refusal["error"]["what"])
+                    logger.warning("a request is refused: {}", refusal["error"]["what"])
+            except DiskFailed:
+                raise
+            except StorageError as error:
+                logger.warning("a request waits for the next start: {}: {}", path.name, error)
+                continue
             except (TraxError, OSError, ValueError, RecursionError) as error:
                 logger.warning("a request could not be done: {}: {}", path.name, error)
             files.remove(path)
@@ -65,6 +73,8 @@ class Commands:
                 return {"cancelled": self._workshop.cancel(text)}
             case {"command": "retry", "jobs": list(texts)}:
                 return self._retry(texts, request)
+            case {"command": "purge", "jobs": list(texts)}:
+                return self._purge(texts, is_begun=request.get("begun") is True)
             case _:
                 raise ControlError("The daemon does not know this request.", advice="Are trax-ctl and traxd of one version?")
 
@@ -76,11 +86,29 @@ class Commands:
         for text in [*wanted, *(text for text in texts if isinstance(text, str))]:
             try:
                 job = self._workshop.retry(text, settings)
+            except DiskFailed:
+                raise
             except TraxError as error:
                 refused.append({"job": text, "error": error.as_dict()})
             else:
                 retried.append(job.id)
         return {"retried": retried, "refused": refused}
+
+    def _purge(self, texts: list[object], *, is_begun: bool) -> dict[str, Any]:
+        """Each job that can be purged is; raises StorageError, after which what is left is done at the next start."""
+        purged: list[str] = []
+        refused: list[dict[str, Any]] = []
+        same: set[str] = set()
+        for text in (text for text in texts if isinstance(text, str)):
+            try:
+                purge = self._purger.look(text, is_begun=is_begun)
+            except (JobError, LedgerError) as error:
+                refused.append({"job": text, "error": error.as_dict()})
+                continue
+            self._purger.purge(purge.job)
+            purged.append(purge.job)
+            same.update(purge.same_recording)
+        return {"purged": purged, "refused": refused, "same_recording": sorted(same.difference(purged))}
 
     def _view(self, job: Job) -> dict[str, Any]:
         return {**job_view(job), **self._live(job)}

@@ -14,7 +14,6 @@ from loguru import logger
 
 from trax import __version__, files
 from trax.config import Settings
-from trax.errors import AlreadyRunning
 from trax.intake.watch import changes
 from trax.jobs.folders import StateFolders
 from trax.jobs.ledger import Ledger
@@ -23,6 +22,7 @@ from trax.pipeline.lanes import local_lanes
 from trax.service.commands import Commands
 from trax.service.control import ControlServer
 from trax.service.notify import notify, watchdog_seconds
+from trax.service.purging import Purger
 from trax.service.receiving import Receiver
 from trax.service.recovering import recover
 from trax.service.retention import remove_outdated
@@ -33,7 +33,7 @@ _RETENTION_SECONDS = 3600.0
 
 
 class Daemon:
-    """One Trax over one root folder. The caller holds the lock: see `run_daemon`."""
+    """One Trax over one root folder. The caller holds the lock of the state folder."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -46,7 +46,8 @@ class Daemon:
         self._lanes = local_lanes(settings)
         self._workshop = Workshop(settings, self._folders, self._ledger, self._seen, self._lanes)
         self._receiver = Receiver(settings, self._folders, self._ledger, self._seen, self._workshop)
-        self._commands = Commands(settings, self._folders, self._ledger, self._workshop, self._lanes)
+        purger = Purger(settings, self._folders, self._ledger, self._seen)
+        self._commands = Commands(settings, self._folders, self._ledger, self._workshop, purger, self._lanes)
         self._control = ControlServer(settings.socket_path, self._commands.handle)
 
     async def run(self) -> None:
@@ -55,25 +56,33 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
+        self._make_durable()
         recover(self._settings, self._folders, self._ledger, self._seen, self._workshop)
         self._commands.apply_requests()
         await self._control.start()
         notify(READY=1, STATUS="Watching the inbox")
         logger.info("traxd {} watches {}", __version__, self._settings.inbox_folder)
-        loops = [asyncio.create_task(each) for each in (self._workshop.run(), self._receive(), self._keep_house(), _feed_watchdog())]
+        parts = (self._workshop.run(), self._receive(), self._keep_house(), self._control.run(), _feed_watchdog())
+        loops = [asyncio.create_task(part) for part in parts]
         stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait([*loops, stopped], return_when=asyncio.FIRST_COMPLETED)
+        first, _ = await asyncio.wait([*loops, stopped], return_when=asyncio.FIRST_COMPLETED)
         logger.info("stopping")
         notify(STOPPING=1)
         for task in (*loops, stopped):
             task.cancel()
-        ends = await asyncio.gather(*loops, return_exceptions=True)
+        await asyncio.gather(*loops, return_exceptions=True)
         await self._control.close()
         await self._lanes.close()
-        for end in ends:
-            if isinstance(end, Exception):
-                raise end
+        # What ended the first of them is the reason; what the others met while they were stopped may follow from it.
+        for task in (*first, *loops):
+            if not task.cancelled() and (error := task.exception()) is not None:
+                raise error
         logger.info("stopped")
+
+    def _make_durable(self) -> None:
+        """Before anything is concluded from it: what a daemon that was killed had done and not synced would be undone by a power cut."""
+        for folder in (self._settings.state_folder, self._settings.inbox_folder, self._settings.outbox_folder):
+            files.sync_all(folder)
 
     async def _receive(self) -> None:
         """Scan whenever something stirs, and at the latest after the rescan time: watching is a hint, scanning is the truth."""
@@ -114,16 +123,3 @@ async def _feed_watchdog() -> None:
     while True:
         notify(WATCHDOG=1)
         await asyncio.sleep(min(seconds / 3, 3600.0))
-
-
-def run_daemon(settings: Settings) -> None:
-    """Run one daemon over the root folder until it is told to stop.
-
-    Raises AlreadyRunning when another daemon holds the root, and whatever made going on impossible.
-    """
-    folders = StateFolders(settings.state_folder)
-    files.make_folder(folders.root)
-    with files.locked(folders.lock) as is_ours:
-        if not is_ours:
-            raise AlreadyRunning("Another traxd works on this root.", file=str(settings.root_folder))
-        asyncio.run(Daemon(settings).run())

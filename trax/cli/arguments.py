@@ -1,0 +1,24 @@
+"""What the text of an option stands for. Each raises argparse.ArgumentTypeError, which argparse shows."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def setting(text: str) -> tuple[str, str]:
+    """`KEY=VALUE`."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE, such as diarize.max_speakers=2")
+    return key.strip(), value
+
+
+def positive(text: str) -> float:
+    """A number above zero."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above zero")
+    return value

@@ -1,0 +1,37 @@
+"""What is asked for while no daemon can do it, or must be done to the end: one JSON file each in `state/requests/`.
+
+The file holds what would have gone over the socket. traxd does what they say when it starts, in order of asking.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from trax import files
+from trax.jobs.folders import StateFolders
+
+
+def leave(folders: StateFolders, request: Mapping[str, Any]) -> Path:
+    """Write a request, durably, and return its file. Raises StorageError."""
+    files.make_folder(folders.requests)
+    owner = folders.root.stat()
+
+    def fill(handle: IO[bytes]) -> None:
+        handle.write(json.dumps(request).encode() + b"\n")
+        if os.geteuid() == 0:
+            os.fchown(handle.fileno(), owner.st_uid, owner.st_gid)  # an administrator asks, the daemon's user has to read it
+
+    path = folders.requests / f"{time.time_ns():020d}-{secrets.token_hex(4)}.json"
+    files.write_with(path, fill)
+    return path
+
+
+def left(folders: StateFolders) -> tuple[Path, ...]:
+    """The requests that wait, in order of asking."""
+    return tuple(sorted(folders.requests.glob("*.json")))
