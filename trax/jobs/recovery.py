@@ -1,7 +1,8 @@
 """After a crash: the ledger, the jobs' folders and what is published are brought to one story.
 
 The order of commits makes this possible: `job.json` before the recording, outputs before the ledger, the ledger before the folder moves
-(and before the answer to a failure, which is owed as long as the folder has not moved). So whatever is missing is the later of two steps, and is done here. `decide` is pure; `reconcile` does what it says.
+(and before the answer to a failure, which is owed as long as the folder has not moved). So whatever is missing is the later of two steps,
+and is done here. `decide` is pure; `reconcile` does what it says.
 """
 
 from __future__ import annotations
