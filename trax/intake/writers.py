@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import signal
 from pathlib import Path
 
 from trax.intake.beneath import regular_file
+
+_PR_CAP_AMBIENT, _CLEAR_ALL = 47, 4  # of prctl(2)
+
+
+def keep_right_to_ask() -> None:
+    """Keep CAP_LEASE from the processes that this one starts: they have nobody to ask about."""
+    ctypes.CDLL(None).prctl(_PR_CAP_AMBIENT, _CLEAR_ALL, 0, 0, 0)
 
 
 def has_writer(path: Path) -> bool:

@@ -13,6 +13,7 @@ from loguru import logger
 from trax import __version__, files, log
 from trax.config import Settings
 from trax.errors import AlreadyRunning, ConfigError, TraxError
+from trax.intake.writers import keep_right_to_ask
 from trax.jobs.folders import StateFolders
 from trax.settings_file import load_settings
 
@@ -37,6 +38,7 @@ def main(argv: list[str] | None = None) -> int:
         log.configure(settings.log.level)
         os.environ["TRAX_LOG_LEVEL"] = settings.log.level  # the workers log alike
         os.umask(0o027)
+        keep_right_to_ask()
         _run(settings)
     except ConfigError as error:
         for line in str(error).splitlines():
