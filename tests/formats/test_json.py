@@ -15,6 +15,7 @@ import pytest
 
 from trax.errors import DamagedRecording, WorkerCrashed
 from trax.formats import RENDERERS, json_, render_all, render_error
+from trax.text import is_visible
 from trax.transcript import Transcript, Word
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -137,3 +138,11 @@ def test_the_error_answer_for_a_name_that_is_no_text() -> None:
     text = render_error(WorkerCrashed("Killed \udcfe."), recording="\udcff\n.mp3", job=None)
     answer = validated(text, "error.schema.json")
     assert (answer["recording"], answer["why"], answer["permanent"]) == ("\\xff\n.mp3", "Killed \\xfe.", False)
+
+
+def test_what_turns_the_writing_round_or_hides_is_an_escape_to_whoever_looks_and_itself_to_a_reader() -> None:
+    name = "a\u202eb\u200f\x9b\x7f\U000e0041 é日本.wav"
+    said = b"".join(json_.laid_out({"name": name})).decode()
+    assert all(is_visible(character) for character in said.replace("\n", ""))
+    assert "é日本" in said
+    assert json.loads(said) == {"name": name}

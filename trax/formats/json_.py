@@ -10,6 +10,7 @@ from typing import Any
 
 from trax import __version__
 from trax.formats.lines import one_line, text_of
+from trax.text import is_visible
 from trax.transcript import Segment, Transcript, Word
 
 #: The version of the shape of this document and of `<name>.error.json`: the second number goes up when fields are added,
@@ -121,4 +122,6 @@ def _items(values: Iterable[object]) -> Iterator[str]:
 
 
 def _compact(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    said = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    # A name may hold what turns the writing round or hides: a reader of JSON gets it, whoever looks at the file sees an escape.
+    return said if said.isprintable() else "".join(each if is_visible(each) else json.dumps(each)[1:-1] for each in said)

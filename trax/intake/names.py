@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 
 from trax import text
+from trax.jobs.outputs import ENDINGS
 from trax.text import is_visible
 
 #: Of a stem or subfolder in the outbox, in bytes: with ` (99).error.json` behind it a name still fits the 255 of Linux file systems.
@@ -46,7 +47,7 @@ def output_name(relative: str) -> str:
     `_`; what is too long is cut. Different recordings may get the same name: see `unique`.
     """
     path = PurePosixPath(relative)
-    parts = [*(_safe(part) for part in path.parent.parts), _safe_stem(path.stem)]
+    parts = [*(_safe_folder(part) for part in path.parent.parts), _safe_stem(path.stem)]
     while len("/".join(parts).encode()) > _LONGEST_PATH:
         del parts[0]
     return "/".join(parts)
@@ -70,6 +71,13 @@ def _safe_stem(stem: str) -> str:
     safe = _safe(stem)
     # A recording `talk.error.mp3` must not write its result where the error of `talk.mp3` belongs.
     return f"{safe[: -len('.error')]}_error" if safe.lower().endswith(".error") else safe
+
+
+def _safe_folder(part: str) -> str:
+    safe = _safe(part)
+    # A folder `talk.json` must not lie where the result of `talk.mp3` belongs.
+    stem, _, ending = safe.rpartition(".")
+    return f"{stem}_{ending}" if safe.lower().endswith(ENDINGS) else safe
 
 
 def _safe(part: str) -> str:
