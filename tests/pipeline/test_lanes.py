@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from trax import files
 from trax.errors import (
     DamagedRecording,
     DiskFull,
@@ -25,7 +26,9 @@ from trax.errors import (
     WorkerCrashed,
     WorkerError,
     WorkerHung,
+    WorkerOutOfMemory,
 )
+from trax.pipeline import lanes as pipeline_lanes
 from trax.pipeline.decoding import DecodeLimits
 from trax.pipeline.lanes import LocalLanes, StageTask
 from trax.pipeline.stages import DECODE, PLAN, VAD
@@ -135,16 +138,13 @@ def test_a_recording_that_is_gone_or_a_link_is_an_error_of_ours(tmp_path, lanes,
 
 
 def test_a_disk_without_room_for_the_sound_is_told_as_such(tmp_path, lanes, task, speech, monkeypatch):
-    really_open = os.open
-
-    def full(path, flags, *rest, **named):
-        if flags & os.O_CREAT and os.fspath(path).endswith(".tmp"):
+    def full(operation, path, _made):
+        if operation == "create":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
-        return really_open(path, flags, *rest, **named)
 
     async def main() -> None:
         async with lanes() as local:
-            monkeypatch.setattr(os, "open", full)
+            monkeypatch.setattr(files, "observer", full)
             with pytest.raises(DiskFull, match="No space left"):
                 await local.run(task(DECODE, source=str(speech)), ignore)
             monkeypatch.undo()
@@ -156,7 +156,7 @@ def test_a_decode_that_is_cancelled_leaves_nothing(tmp_path, lanes, task, conver
     async def main() -> None:
         async with lanes() as local:
             decoding = asyncio.create_task(local.run(task(DECODE, source=str(conversation), extension=".ogg"), ignore))
-            await until((tmp_path / ".pcm.raw.tmp").exists)
+            await until(lambda: any(tmp_path.glob(".trax-*.tmp")))
             decoding.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await decoding
@@ -407,8 +407,35 @@ def test_a_worker_that_grew_over_its_share_of_the_memory_is_replaced(lanes, task
     run(main)
 
 
+def test_a_worker_that_needs_too_much_memory_says_so_and_is_replaced(tmp_path, lanes, task, monkeypatch):
+    minutes_of_silence(tmp_path)
+    monkeypatch.setattr(pipeline_lanes, "_RESERVE", 130 << 20)  # it starts with 105 MiB
+
+    async def main() -> None:
+        async with lanes(max_workers=1, share_gb=0.001) as local:
+            with pytest.raises(WorkerOutOfMemory, match="The worker needed more than the 1 MB"):
+                await local.run(task(VAD), ignore)
+            assert local.workers() == []
+
+    run(main)
+
+
+def test_what_a_worker_takes_of_the_machine_it_gives_up_first(lanes, task):
+    async def main() -> None:
+        async with lanes(max_workers=1) as local:
+            await local.run(task(PLAN), ignore)
+            (worker,) = local.workers()
+            process = Path(f"/proc/{worker.pid}")
+            assert int((process / "oom_score_adj").read_text()) > int(Path("/proc/self/oom_score_adj").read_text())
+            soft, hard = psutil.Process(worker.pid).rlimit(psutil.RLIMIT_DATA)
+            assert 7 << 30 < soft == hard < 9 << 30
+
+    run(main)
+
+
 SUPERVISOR = """
 import asyncio, sys
+from trax.pipeline import lanes as pipeline_lanes
 from trax.pipeline.decoding import DecodeLimits
 from trax.pipeline.division import divide
 from trax.pipeline.lanes import Lane, LocalLanes, StageTask
