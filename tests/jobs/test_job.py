@@ -64,9 +64,19 @@ class TestTransitions:
         assert (job.status, job.attempts, job.not_before) == (Status.FAILED, 3, None)
         assert job.error is not None
         assert job.error["code"] == "worker-crashed"
+        assert job.error["what"] == "It ended by signal 11. This was the last of 3 attempts."
+        assert "trax-ctl retry" in job.error["advice"]
 
     def test_a_permanent_error_is_final_at_once(self) -> None:
-        assert machine.fail(running(), DAMAGED, 200.0, POLICY, 0.0).status is Status.FAILED
+        job = machine.fail(running(), DAMAGED, 200.0, POLICY, 0.0)
+        assert (job.status, job.error) == (Status.FAILED, DAMAGED.as_dict())
+
+    def test_one_that_is_tried_again_waits_behind_those_that_came_meanwhile(self) -> None:
+        again = machine.fail(running(), CRASH, 200.0, POLICY, jitter=0.0)
+        came_meanwhile, came_later = (dataclasses.replace(queued(), created=moment) for moment in (150.0, 250.0))
+        assert sorted([again, came_later, came_meanwhile], key=machine.turn) == [came_meanwhile, again, came_later]
+        interrupted = machine.interrupt(machine.start(again, 300.0), 301.0)
+        assert machine.turn(interrupted) == machine.turn(queued())
 
     def test_what_is_not_running_fails_at_once(self) -> None:
         assert machine.fail(claimed(), FULL, 200.0, POLICY, 0.0).status is Status.FAILED

@@ -31,7 +31,8 @@ from trax.errors import (
 from trax.pipeline import lanes as pipeline_lanes
 from trax.pipeline.decoding import DecodeLimits
 from trax.pipeline.lanes import LocalLanes, StageTask
-from trax.pipeline.stages import DECODE, PLAN, VAD
+from trax.pipeline.stages import DECODE, EMBED, PLAN, VAD
+from trax.transcript import Span, spans_to_plain
 
 MINUTE = 60 * 2 * 16_000
 
@@ -408,13 +409,15 @@ def test_a_worker_that_grew_over_its_share_of_the_memory_is_replaced(lanes, task
 
 
 def test_a_worker_that_needs_too_much_memory_says_so_and_is_replaced(tmp_path, lanes, task, monkeypatch):
-    minutes_of_silence(tmp_path)
-    monkeypatch.setattr(pipeline_lanes, "_RESERVE", 130 << 20)  # it starts with 105 MiB
+    minutes_of_silence(tmp_path, minutes=1)
+    (tmp_path / "vad.json").write_text(json.dumps({"speech": spans_to_plain([Span(0.0, 60.0)])}))
+    monkeypatch.setattr(pipeline_lanes, "_RESERVE", 150 << 20)  # it starts with 105 MiB, and embedding takes 75 more
 
     async def main() -> None:
         async with lanes(max_workers=1, share_gb=0.001) as local:
+            plan = await local.run(task(PLAN), ignore)
             with pytest.raises(WorkerOutOfMemory, match="The worker needed more than the 1 MB"):
-                await local.run(task(VAD), ignore)
+                await local.run(task(EMBED, models={"embedding": plan["embedding"]}), ignore)
             assert local.workers() == []
 
     run(main)

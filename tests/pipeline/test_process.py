@@ -159,7 +159,7 @@ def test_how_a_child_ended_is_told(follow, code, words):
 
 
 def test_a_silent_child_is_hung(follow):
-    with pytest.raises(WorkerHung, match=r"no progress for 0\.5 s"):
+    with pytest.raises(WorkerHung, match=r"not answer for 0\.5 s"):
         follow("time.sleep(60)", silence=0.5)
 
 

@@ -16,6 +16,7 @@ import pytest
 from trax.config import Settings, snapshot
 
 MINUTE = 60 * 2 * 16_000
+MEMORY = 4 << 30
 
 
 class Lane:
@@ -23,7 +24,10 @@ class Lane:
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "trax.worker.lane"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [sys.executable, "-m", "trax.worker.lane", f"--memory-bytes={MEMORY}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
 
     def say(self, message: object) -> None:

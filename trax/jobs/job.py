@@ -45,6 +45,8 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
+#: What to do when no attempt is left.
+_EXHAUSTED = "Check the recording, and the log of traxd for each attempt; `trax-ctl retry` takes the job up again."
 #: Nothing more happens to these by itself.
 FINISHED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 
@@ -117,6 +119,14 @@ def accept(job: Job, *, media_id: str, size: int, now: float, modified: int | No
     return _changed(job, now, status=Status.QUEUED, media_id=media_id, size=size, modified=modified, error=None)
 
 
+def turn(job: Job) -> float:
+    """When a queued job came, or comes, to wait for its turn: one that is tried again goes behind those that came meanwhile.
+
+    So an input that makes its worker hang holds the others up once, not for all its attempts in a row.
+    """
+    return max(job.created, job.not_before or 0.0)
+
+
 def start(job: Job, now: float) -> Job:
     """Queued → running. Counts the attempt: make the result durable before the work begins."""
     _require(job, "started", Status.QUEUED)
@@ -142,9 +152,12 @@ def fail(job: Job, error: TraxError, now: float, policy: Retries, jitter: float)
     A job that is not running fails at once: no work was done that could be tried again. `jitter` is a random number in [0, 1).
     """
     _require(job, "failed", Status.CLAIMED, Status.QUEUED, Status.RUNNING)
-    if job.status is Status.RUNNING and not error.permanent and job.attempts < policy.max_attempts:
-        not_before = now + delay(policy, job.attempts, jitter)
-        return _changed(job, now, status=Status.QUEUED, error=error.as_dict(), not_before=not_before, interruptions=0)
+    if job.status is Status.RUNNING and not error.permanent:
+        if job.attempts < policy.max_attempts:
+            not_before = now + delay(policy, job.attempts, jitter)
+            return _changed(job, now, status=Status.QUEUED, error=error.as_dict(), not_before=not_before, interruptions=0)
+        told = {**error.as_dict(), "what": f"{error.what} This was the last of {job.attempts} attempts.", "advice": _EXHAUSTED}
+        return _changed(job, now, status=Status.FAILED, error=told, not_before=None, finished=now)
     return _changed(job, now, status=Status.FAILED, error=error.as_dict(), not_before=None, finished=now)
 
 

@@ -48,6 +48,7 @@ class ChildProcess:
         """
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         environment["PYTHONUNBUFFERED"] = "1"
+        environment["GGML_NO_BACKTRACE"] = "1"  # it would start a debugger on itself when it gives up
         if threads is not None:
             environment["OMP_NUM_THREADS"] = environment["OPENBLAS_NUM_THREADS"] = str(threads)
         loop = asyncio.get_running_loop()
@@ -96,7 +97,7 @@ class ChildProcess:
             message: object = json.loads(line) if line else None
         except TimeoutError:
             await self.kill()
-            raise WorkerHung(f"The {self._what} made no progress for {silence:g} s and was ended.") from None
+            raise WorkerHung(f"The {self._what} did not answer for {silence:g} s and was ended.") from None
         except (ValueError, RecursionError):  # no JSON, or no end of line within the limit
             message = ()
         if message is None or isinstance(message, dict):
@@ -135,7 +136,7 @@ class ChildProcess:
         closed_only = self.is_alive
         await self.kill()
         code = self._process.returncode or 0
-        how = "closed its output" if closed_only else f"was ended by {_name_of(-code)}" if code < 0 else f"ended with status {code}"
+        how = "closed its output" if closed_only else _ended_by(-code) if code < 0 else f"ended with status {code}"
         hint = " It may have run out of memory." if not closed_only and code in (-signal.SIGKILL, -signal.SIGABRT) else ""
         return WorkerCrashed(f"The {self._what} {how} in the middle of its work.{hint}")
 
@@ -171,9 +172,10 @@ class ChildProcess:
             return 0.0, 0
 
 
-def _name_of(number: int) -> str:
-    """The name of a signal, as far as it has one."""
+def _ended_by(number: int) -> str:
+    """What a signal did to a process, and its name as far as it has one."""
+    how = "was killed" if number in (signal.SIGKILL, signal.SIGTERM) else "crashed"
     try:
-        return signal.Signals(number).name
+        return f"{how} (signal {number}, {signal.Signals(number).name})"
     except ValueError:
-        return f"signal {number}"
+        return f"{how} (signal {number})"

@@ -18,7 +18,7 @@ from pathlib import Path
 from loguru import logger
 
 from trax.config import Settings
-from trax.errors import DiskFailed, DiskFull, JobError, StorageError, TraxError, WorkerError
+from trax.errors import DiskFailed, DiskFull, JobError, RecordingError, StorageError, TraxError, WorkerError
 from trax.intake.duplicates import has_earlier_result
 from trax.intake.names import extension_of, printable
 from trax.intake.validate import is_as_validated
@@ -84,7 +84,7 @@ class Workshop:
     def _start_what_fits(self, group: asyncio.TaskGroup) -> None:
         now = time.time()
         before, self.waiting = self.waiting, {each: self.waiting[each] for each in self._in_hand.keys() & self.waiting.keys()}
-        for job in self._ledger.by_status(Status.QUEUED):
+        for job in sorted(self._ledger.by_status(Status.QUEUED), key=jobs.turn):
             # One more than can be transcribed: the next is decoded, or diarized, meanwhile.
             if len(self._in_hand) > self._lanes.transcribers:
                 return
@@ -158,10 +158,12 @@ class Workshop:
         except DiskFull as error:
             return self._put_off(job, error)
         except TraxError as error:
+            if isinstance(error, RecordingError) and not is_as_validated(folder, job):
+                return jobs.reopen(self._current(job), time.time())  # half of it was looked at, and the rest came
             return self._failed(self._current(job), error)
         except Exception as error:  # noqa: BLE001 - a fault of ours must cost this job an attempt, not the daemon its life
             logger.exception("the job failed")
-            return self._failed(self._current(job), WorkerError(f"Trax failed on this recording: {type(error).__name__}: {error}"))
+            return self._failed(self._current(job), WorkerError(f"Trax failed on this recording: {unforeseen(error)}."))
 
     async def _deliver(self, job: Job, folder: Path, products: Products) -> Job:
         """Put the result into the outbox; returns the job as it is from then on."""

@@ -1,15 +1,20 @@
 """The lane worker: a long-lived process that does one task at a time and keeps its models loaded between tasks.
 
+    python -m trax.worker.lane --memory-bytes B
+
 In:   {"id": 7, "kind": "transcribe", …}   a task (see `trax.worker.tasks.Task`)
       {"cancel": 7}                        give that task up
       end of file                          the supervisor is gone or wants us gone
 Out:  {"id": 7, "event": "progress", "fraction": 0.25}
       {"id": 7, "event": "done", "result": {…}}
       {"id": 7, "event": "error", "error": {code, what, advice, file, permanent}}
+
+After an error for lack of memory the process is of no more use: nobody knows which of its parts went without. The supervisor replaces it.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import queue
@@ -22,7 +27,8 @@ from typing import Any
 from loguru import logger
 
 from trax import log
-from trax.errors import TraxError, WorkerError
+from trax.errors import TraxError, WorkerError, WorkerOutOfMemory
+from trax.worker.memory import go_first, is_out_of_memory, limit_memory
 from trax.worker.protocol import Channel, Progress, die_with_parent, take_stdout
 from trax.worker.tasks import Task, Worker
 
@@ -57,19 +63,28 @@ def _perform(worker: Worker, message: Mapping[str, Any], inbound: _Inbound, chan
         result = worker.perform(task, Progress(channel, id=task_id), lambda: inbound.is_cancelled(task_id))
     except TraxError as error:
         channel.send(id=task_id, event="error", error=error.as_dict())
-    except MemoryError:
-        channel.send(id=task_id, event="error", error=WorkerError("The worker ran out of memory.").as_dict())
     except Exception as error:  # noqa: BLE001 - whatever a library raises, the supervisor must get an answer
-        logger.exception("task {} failed", message.get("kind"))
-        what = f"The {message.get('kind')} worker failed: {type(error).__name__}: {error}"
-        channel.send(id=task_id, event="error", error=WorkerError(what).as_dict())
+        told = _told(str(message.get("kind")), error)
+        channel.send(id=task_id, event="error", error=told.as_dict())
     else:
         channel.send(id=task_id, event="done", result=result)
 
 
+def _told(kind: str, error: Exception) -> WorkerError:
+    if is_out_of_memory(error):
+        return WorkerOutOfMemory(f"Stage {kind} needed more memory than a worker is allowed.")
+    logger.exception("task {} failed", kind)
+    return WorkerError(f"Stage {kind} failed: {unforeseen(error)}.")
+
+
 def main() -> None:
     """Serve tasks until the supervisor closes the pipe."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--memory-bytes", type=int, required=True)
+    asked = parser.parse_args()
     die_with_parent()
+    go_first()
+    limit_memory(asked.memory_bytes)
     channel = take_stdout()
     log.configure(os.environ.get("TRAX_LOG_LEVEL", "INFO"))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the supervisor, which then ends us
