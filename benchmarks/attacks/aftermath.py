@@ -71,18 +71,16 @@ def _jobs(root: Path, dropped: Mapping[str, str], jobs: list[Job]) -> Iterator[s
             yield f"Job {job.id} ({job.source_name}) is still {job.status}."
         elif not source.is_file():
             yield f"The recording of job {job.id} ({job.source_name}) is not kept in {home(job)}."
-        elif hashlib.sha256(source.read_bytes()).hexdigest() not in dropped:
+        elif hashlib.sha256(source.read_bytes()).hexdigest() != job.media_id:
             yield f"The recording of job {job.id} ({job.source_name}) is not what was dropped."
 
 
-def _remains(root: Path) -> Iterator[Path]:
+def _remains(root: Path) -> list[Path]:
     """What should not be there any more: anything in the inbox, in work or aside, half-written files, and sound that can be made again."""
-    side = {root / "inbox" / ".trax", root / "outbox" / ".trax"}
-    for folder in (root / "inbox", root / "state" / "work", root / "outbox" / ".trax"):
-        yield from (path for path in folder.rglob("*") if path not in side)
-    for pattern in (".trax-*.tmp", "pcm.raw"):
-        for folder in (root / "outbox", root / "state"):
-            yield from folder.rglob(pattern)
+    inbox, outbox, state = root / "inbox", root / "outbox", root / "state"
+    left = {path for folder in (inbox, state / "work", outbox / ".trax") for path in folder.rglob("*")}
+    left |= {path for pattern in (".trax-*.tmp", "pcm.raw") for folder in (outbox, state) for path in folder.rglob(pattern)}
+    return sorted(left - {inbox / ".trax"})
 
 
 def _processes(root: Path) -> Iterator[psutil.Process]:

@@ -122,7 +122,7 @@ class Torture:
             with contextlib.suppress(FileNotFoundError):  # of a run that was ended before its end was known: it takes its answer back
                 status = path.stat()
                 if self._answers.get(path.name) != (status.st_ino, status.st_mtime_ns):
-                    wrong = _wrong_with(path)
+                    wrong = wrong_with(path)
                     if path.stat().st_ino == status.st_ino:
                         self._answers[path.name] = status.st_ino, status.st_mtime_ns
                         self.violations += wrong
@@ -204,7 +204,7 @@ class Torture:
         self.appliance.wait_until(answers, _PATIENCE_S, each=self._look, every_s=0.05)
 
 
-def _wrong_with(path: Path) -> list[str]:
+def wrong_with(path: Path) -> list[str]:
     """What is wrong with an answer in the outbox. Raises FileNotFoundError when the answer is gone."""
     try:
         answer = json.loads(path.read_bytes())
