@@ -32,6 +32,8 @@ and knows whether trying again can help (`permanent`). Errors cross the process 
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
 from typing import Any, ClassVar
 
 
@@ -242,6 +244,17 @@ class Cancelled(TraxError):
 
     code = "cancelled"
     default_advice = "`trax-ctl retry` takes the job up again."
+
+
+def unforeseen(error: BaseException) -> str:
+    """An error of no kind of ours in words that may be logged: its type and where it was raised.
+
+    Not what it says of itself: a library may quote what it fell over, and that may be somebody's words. The system's errors quote nothing.
+    """
+    said = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {'/'.join(Path(frames[-1].filename).parts[-3:])}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{said}{place}"
 
 
 def _tree(root: type[TraxError]) -> dict[str, type[TraxError]]:

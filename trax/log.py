@@ -2,6 +2,8 @@
 
 Say `logger.info("…")` with loguru's logger; inside `with about(job): …` every record carries the job's id. Under systemd a line begins
 with its priority, `<6>`, which the journal takes for its own; elsewhere with the time and the level.
+
+What was said in a recording never gets into a line: of an error that is not ours only its kind and place are told, no value and no message.
 """
 
 from __future__ import annotations
@@ -9,12 +11,15 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 import traceback
 from contextlib import AbstractContextManager
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from loguru import logger
 
+from trax.errors import TraxError, unforeseen
 from trax.text import printable
 
 if TYPE_CHECKING:
@@ -37,6 +42,8 @@ def configure(level: str, *, journal: bool | None = None) -> None:
     logger.configure(extra={"job": "-", "line": ""})
     # diagnose would print the values of variables, secrets among them; a traceback says enough
     logger.add(sys.stderr, level=level, format=_for_journal if in_journal else _for_people, colorize=False, diagnose=False, backtrace=False)
+    sys.excepthook = _uncaught
+    threading.excepthook = lambda told: _uncaught(told.exc_type, told.exc_value or told.exc_type(), told.exc_traceback)
     logging.basicConfig(handlers=[_ToLoguru()], level=logging.WARNING, force=True)
 
 
@@ -56,9 +63,21 @@ def is_journal() -> bool:
 
 def _line(record: Record) -> str:
     said = record["message"]
-    if caught := record["exception"]:
-        said += "\n" + "".join(traceback.format_exception(caught.type, caught.value, caught.traceback)).rstrip()
+    if (caught := record["exception"]) and caught.value is not None:
+        said += f"\n{_traceback(caught.value)}"
     return f"[{printable(str(record['extra']['job']))}] {printable(said)}"
+
+
+def _traceback(error: BaseException | None) -> str:
+    """Where an error was raised and of what kind it is, and those before it, latest first: without what they say, see `unforeseen`."""
+    said: list[str] = []
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        what = f"{type(error).__name__}: {error}" if isinstance(error, TraxError) else unforeseen(error)
+        said.append(f"Traceback (most recent call last):\n{''.join(traceback.format_tb(error.__traceback__))}{what}")
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\nwhich came of\n".join(said)
 
 
 # A formatter returns a template that loguru fills from the record; the line goes there as a value, so that braces in it stay braces.
@@ -75,10 +94,19 @@ def _for_people(record: Record) -> str:
     return "{extra[line]}\n"
 
 
+def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, Exception):
+        logger.opt(exception=error).critical("ended by a fault of its own")
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
 class _ToLoguru(logging.Handler):
     """Hands on what libraries say through the standard `logging`."""
 
     def emit(self, record: logging.LogRecord) -> None:
         caught = record.exc_info if record.exc_info and record.exc_info[0] else None
         level = record.levelname if logging.getLevelName(record.levelname) in _STANDARD else max(record.levelno, 0)
-        logger.opt(exception=caught).log(level, "{}", f"{record.name}: {record.getMessage()}")
+        message = record.getMessage()
+        # asyncio puts what an error says below its own first line
+        logger.opt(exception=caught).log(level, "{}", f"{record.name}: {message.partition(chr(10))[0] if caught else message}")

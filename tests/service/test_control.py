@@ -190,6 +190,7 @@ def test_a_stranger_who_gets_at_the_socket_is_refused(tmp_path: Path) -> None:
             os.setresuid(65534, 65534, 65534)
             with socket.socket(socket.AF_UNIX) as peer:
                 peer.connect(str(public))
+                peer.sendall(b'{"command": "status"}\n')
                 os.write(writing, peer.makefile("rb").readline())
             os._exit(0)
         os.close(writing)
@@ -198,6 +199,7 @@ def test_a_stranger_who_gets_at_the_socket_is_refused(tmp_path: Path) -> None:
         os.waitpid(child, 0)
     assert told["ok"] is False
     assert "may not" in told["error"]["what"]
+    assert "user 65534 is refused" in (tmp_path / "traxd.log").read_text()
 
 
 def test_a_socket_that_has_no_place_is_told_in_words(tmp_path: Path) -> None:

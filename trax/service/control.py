@@ -83,14 +83,15 @@ class ControlServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._peers.add(writer)
         try:
-            if not _is_welcome(writer.get_extra_info("socket")):
-                refused = ControlError("You may not control this Trax.", advice="Ask for membership in the trax group.")
-                writer.write(_line(ok=False, error=refused.as_dict()))
-                return
+            is_welcome = _is_welcome(writer.get_extra_info("socket"))
             while True:
                 async with asyncio.timeout(_IDLE_SECONDS):
                     line = await reader.readline()
                 if not line:
+                    return
+                if not is_welcome:  # told only now: a peer that still writes would not hear it
+                    refused = ControlError("You may not control this Trax.", advice="Ask for membership in the trax group.")
+                    writer.write(_line(ok=False, error=refused.as_dict()))
                     return
                 writer.write(await self._answer(line))
                 await writer.drain()
@@ -120,7 +121,10 @@ def _is_welcome(connection: socket.socket) -> bool:
         groups = array("I", connection.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _GROUPS_SIZE))
     except OSError:  # more groups than can be asked for: its user and its first group still speak for it
         groups = array("I")
-    return may_ask(uid, gid, set(groups), own_uid=os.geteuid(), own_gid=os.getegid())
+    is_welcome = may_ask(uid, gid, set(groups), own_uid=os.geteuid(), own_gid=os.getegid())
+    if not is_welcome:
+        logger.warning("user {} is refused at the control socket", uid)
+    return is_welcome
 
 
 def _request(line: bytes) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from loguru import logger
 
 from trax.config import Settings
-from trax.errors import DiskFailed, DiskFull, JobError, RecordingError, StorageError, TraxError, WorkerError
+from trax.errors import DiskFailed, DiskFull, JobError, RecordingError, StorageError, TraxError, WorkerError, unforeseen
 from trax.intake.duplicates import has_earlier_result
 from trax.intake.names import extension_of, printable
 from trax.intake.validate import is_as_validated
@@ -33,9 +33,13 @@ from trax.pipeline.lanes import Lanes
 from trax.pipeline.runner import Products, Progress, Work, run_stages
 from trax.pipeline.stages import PLAN, STAGES, snapshot_of
 from trax.service.endings import Endings
+from trax.service.heartbeat import ComesRound
 from trax.service.progress import Live
 from trax.service.room import PATIENCE, Room, Waiting
 from trax.service.threads import to_the_end
+
+#: How often the queue is looked at when nothing is heard of, seconds.
+_LOOK_AGAIN = 60.0
 
 
 class Workshop:
@@ -59,7 +63,7 @@ class Workshop:
         self._over: set[str] = set()
         self._room = Room(settings, folders)
 
-    async def run(self) -> None:
+    async def run(self, comes_round: ComesRound) -> None:
         """Start jobs as lanes come free, until cancelled; then every job in hand goes back to the queue. Raises StorageError."""
         try:
             async with asyncio.TaskGroup() as group:
@@ -67,19 +71,20 @@ class Workshop:
                     self.wake.clear()
                     self.endings.again()
                     self._start_what_fits(group)
+                    comes_round(pause := self._until_due())
                     with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(self._until_due()):
+                        async with asyncio.timeout(pause):
                             await self.wake.wait()
         except ExceptionGroup as several:  # no except*: what is raised there is put into a group again, which is no TraxError
             raise several.exceptions[0] from None
 
-    def _until_due(self) -> float | None:
+    def _until_due(self) -> float:
         # What is due already waits for a lane or for its twin, and their end wakes us; or for a disk, of which nothing tells.
         now = time.time()
         moments = [now + PATIENCE] if self.waiting or self.endings.owed else []
         due = self._ledger.next_due(now)
         moments += [] if due is None else [due]
-        return min(moments) - now if moments else None
+        return min(*moments, now + _LOOK_AGAIN) - now
 
     def _start_what_fits(self, group: asyncio.TaskGroup) -> None:
         now = time.time()

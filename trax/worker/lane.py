@@ -27,7 +27,7 @@ from typing import Any
 from loguru import logger
 
 from trax import log
-from trax.errors import TraxError, WorkerError, WorkerOutOfMemory
+from trax.errors import TraxError, WorkerError, WorkerOutOfMemory, unforeseen
 from trax.worker.memory import go_first, is_out_of_memory, limit_memory
 from trax.worker.protocol import Channel, Progress, die_with_parent, take_stdout
 from trax.worker.tasks import Task, Worker
