@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -42,12 +43,13 @@ class Outcome:
         return self.events[-1]["error"]
 
 
-def decode(source: Path, *, extension: str | None = None, memory=1024 * MIB, cpu=20, output=64 * MIB) -> Outcome:
+def decode(source: Path, *, extension: str | None = None, memory=512 * MIB, cpu=20, output=64 * MIB) -> Outcome:
     pcm = source.with_suffix(".pcm")
     with source.open("rb") as reader, pcm.open("wb") as writer:
-        argv = [sys.executable, "-m", "trax.worker.decode", "--output-fd", str(writer.fileno()), "--extension", extension or source.suffix]
+        argv = [sys.executable, "-I", "-m", "trax.worker.decode", "--output-fd", str(writer.fileno())]
+        argv += ["--extension", extension or source.suffix]
         argv += ["--memory-bytes", str(memory), "--cpu-seconds", str(cpu), "--output-bytes", str(output)]
-        done = subprocess.run(argv, stdin=reader, capture_output=True, pass_fds=[writer.fileno()], timeout=60, check=False)
+        done = subprocess.run(argv, stdin=reader, capture_output=True, pass_fds=[writer.fileno()], env={}, timeout=60, check=False)
     events = [json.loads(line) for line in done.stdout.splitlines()]
     return Outcome(done.returncode, events, np.fromfile(pcm, dtype="<i2"), done.stderr.decode())
 
@@ -290,13 +292,11 @@ def test_longer_than_allowed(tmp_path):
         assert path.with_suffix(".pcm").stat().st_size <= 5 * 32_000
 
 
-def test_the_time_limit_is_told_in_words(tmp_path):
+def test_the_kernel_ends_what_takes_too_much_time(tmp_path):
     announced = 4_000_000_000  # half a day of silence, of which only the header takes room: half a minute of work on any machine
     path = wav(tmp_path / "slow.wav", [np.zeros(0)], rate=44_100, announced=announced)
     os.truncate(path, path.stat().st_size + announced)
-    error = decode(path, cpu=1, output=4096 * MIB).error
-    assert error["code"] == "damaged"
-    assert "1 s of processor time" in error["what"]
+    assert decode(path, cpu=1, output=4096 * MIB).status == -signal.SIGXCPU
 
 
 def test_the_memory_limit_is_told_in_words(tmp_path):

@@ -9,9 +9,12 @@ import av
 from av.audio.frame import AudioFrame
 from av.filter import Graph
 
+from trax.audio.plausible import check_form
+from trax.errors import DamagedRecording
 from trax.transcript import SAMPLE_BYTES, SAMPLE_RATE
 
 _STEREO = 2
+_MOST_CHANGES = 100  # each costs a new resampler; what is recorded keeps its form, or changes it once or twice
 
 
 class Mixdown:
@@ -24,13 +27,21 @@ class Mixdown:
     def __init__(self) -> None:
         self._graph: Graph | None = None
         self._source: tuple[str, str, int] | None = None
+        self._changes = 0
 
     def push(self, frame: AudioFrame) -> Iterator[bytes]:
-        """Take a frame in; yields what is ready, as signed 16-bit little-endian samples."""
+        """Take a frame in; yields what is ready, as signed 16-bit little-endian samples.
+
+        Raises UnsupportedRecording or DamagedRecording for a form, or changes of it, that no recording has.
+        """
         source = (frame.format.name, frame.layout.name, frame.sample_rate)
         if source != self._source:
             yield from self.flush()
+            check_form(frame.sample_rate, frame.layout.nb_channels)
             self._source = source
+            self._changes += 1
+            if self._changes > _MOST_CHANGES:
+                raise DamagedRecording("The sound changes its sample rate or channels all the time.")
         if self._graph is None:
             self._graph = _graph(frame)
         frame.pts = None  # gaps are the decoder's to fill: the resampler must only resample
@@ -57,6 +68,7 @@ class Mixdown:
 
 def _graph(frame: AudioFrame) -> Graph:
     graph = Graph()
+    graph.threads = 1  # the decoder may start none
     rate, layout = frame.sample_rate, frame.layout.name
     chain = [graph.add_abuffer(sample_rate=rate, format=frame.format.name, layout=layout, time_base=Fraction(1, rate))]
     channels = frame.layout.nb_channels

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from loguru import logger
+
 from trax import files
-from trax.errors import RecordingTooLarge, WorkerCrashed, WorkerHung
+from trax.errors import DamagedRecording, RecordingTooLarge, WorkerCrashed, WorkerHung
 from trax.pipeline.process import ChildProcess
+from trax.text import printable
 from trax.transcript import SAMPLE_BYTES, SAMPLE_RATE
 
 
@@ -19,7 +24,7 @@ from trax.transcript import SAMPLE_BYTES, SAMPLE_RATE
 class DecodeLimits:
     """What one decode may take: bytes of address space, seconds of CPU, of wall time, without a sign of progress, and of sound."""
 
-    memory: int = 2 << 30
+    memory: int = 512 << 20  # a film of twelve hours at 60 pictures a second takes 470 MB for its index; twelve hours of sound alone 300
     cpu_seconds: int = 3600
     wall_seconds: float = 7200.0
     silence_seconds: float = 600.0
@@ -62,13 +67,17 @@ async def _decode(
         what="decoder",
         stdin=source_fd,
         pass_fds=(target_fd,),
-        threads=1,
+        is_bare=True,
     )
     try:
         async with asyncio.timeout(limits.wall_seconds):
             told = await child.answer(limits.silence_seconds, on_progress)
     except TimeoutError:
         raise WorkerHung(f"The decoder took more than the {limits.wall_seconds:g} s that are allowed.") from None
+    except WorkerCrashed as error:
+        if child.ended_by == signal.SIGXCPU:
+            raise DamagedRecording("Decoding takes processor time and makes no sound for it.") from error
+        raise
     finally:
         await child.kill()
     return _media(told, samples=os.fstat(target_fd).st_size // SAMPLE_BYTES, limits=limits)
@@ -84,10 +93,12 @@ def _media(told: dict[str, Any], *, samples: int, limits: DecodeLimits) -> dict[
             "channels": int(channels),
             "duration": int() | float() as duration,
             "damaged_frames": int(damaged_frames),
+            "undefended": list(undefended),
         } if samples - 1 < duration * SAMPLE_RATE < samples + 1:
             pass
         case _:
             raise WorkerCrashed("The decoder's answer makes no sense.")
+    _tell_once(", ".join(str(each)[:40] for each in undefended[:4]))
     if duration > limits.sound_seconds:
         raise RecordingTooLarge(f"The recording is longer than {limits.sound_seconds / 3600:g} hours.")
     return {
@@ -98,3 +109,9 @@ def _media(told: dict[str, Any], *, samples: int, limits: DecodeLimits) -> dict[
         "duration": float(duration),
         "damaged_frames": damaged_frames,
     }
+
+
+@cache
+def _tell_once(undefended: str) -> None:
+    if undefended:
+        logger.warning("this kernel keeps the decoder in with less than it might; missing: {}", printable(undefended))

@@ -41,29 +41,29 @@ class ChildProcess:
         stdin: int = asyncio.subprocess.PIPE,
         pass_fds: Sequence[int] = (),
         threads: int | None = None,
+        is_bare: bool = False,
     ) -> ChildProcess:
         """Start `python -m module`. It has its own session, so that a Ctrl-C meant for us does not reach it.
 
+        One that `is_bare` gets no environment at all and nowhere to write messages to: all it has to say it says in JSON lines.
+
         Raises WorkerCrashed when the system has no room for another process.
         """
-        environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-        environment["PYTHONUNBUFFERED"] = "1"
-        environment["GGML_NO_BACKTRACE"] = "1"  # it would start a debugger on itself when it gives up
-        if threads is not None:
-            environment["OMP_NUM_THREADS"] = environment["OPENBLAS_NUM_THREADS"] = str(threads)
+        environment = {} if is_bare else _environment(threads)
         loop = asyncio.get_running_loop()
         try:
             # What asyncio.create_subprocess_exec does; but that keeps the transport, which alone can close the pipes, to itself.
             transport, protocol = await loop.subprocess_exec(
                 lambda: asyncio.subprocess.SubprocessStreamProtocol(limit=_LINE_LIMIT, loop=loop),
                 sys.executable,
-                "-P",  # never import from the working directory: anything may lie there
+                "-I" if is_bare else "-P",  # never import from the working directory: anything may lie there
                 "-m",
                 module,
                 *arguments,
                 stdin=stdin,
                 stdout=asyncio.subprocess.PIPE,
-                stderr=None,
+                stderr=asyncio.subprocess.DEVNULL if is_bare else None,
+                cwd="/" if is_bare else None,
                 pass_fds=pass_fds,
                 env=environment,
                 start_new_session=True,
@@ -76,6 +76,12 @@ class ChildProcess:
     def pid(self) -> int:
         """The process id."""
         return self._process.pid
+
+    @property
+    def ended_by(self) -> int | None:
+        """The number of the signal that ended it, if one did."""
+        code = self._process.returncode
+        return -code if code is not None and code < 0 else None
 
     @property
     def is_alive(self) -> bool:
@@ -170,6 +176,15 @@ class ChildProcess:
                 return times.user + times.system, process.memory_info().rss
         except psutil.Error:
             return 0.0, 0
+
+
+def _environment(threads: int | None) -> dict[str, str]:
+    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    environment["PYTHONUNBUFFERED"] = "1"
+    environment["GGML_NO_BACKTRACE"] = "1"  # it would start a debugger on itself when it gives up
+    if threads is not None:
+        environment["OMP_NUM_THREADS"] = environment["OPENBLAS_NUM_THREADS"] = str(threads)
+    return environment
 
 
 def _ended_by(number: int) -> str:

@@ -1,31 +1,37 @@
 """The decode child: untrusted bytes meet the media library here, in a short-lived process that can do little harm.
 
-    python -m trax.worker.decode --output-fd N --extension .mp3 --memory-bytes B --cpu-seconds S --output-bytes B
+    python -I -m trax.worker.decode --output-fd N --extension .mp3 --memory-bytes B --cpu-seconds S --output-bytes B
 
 Reads the source from descriptor 0 (a regular file that the supervisor opened), writes PCM to descriptor N, and JSON lines to standard
-output: {"event": "progress", "fraction": 0.4} …, then {"event": "done", "result": {…}} or {"event": "error", "error": {…}}.
-Exit status 0 after "done", 1 after "error"; any other end (a signal, say) is the supervisor's to explain. So is the wall time.
+output: {"event": "progress", "fraction": 0.4} …, then {"event": "done", "result": {…}} or {"event": "error", "error": {…}}. The result
+also names the defences that this kernel lacks ("undefended").
+
+Exit status 0 after "done", 1 after "error"; any other end (a signal, say) is the supervisor's to explain. SIGXCPU means that the file took
+processor time and gave no sound for it. The wall time is the supervisor's to limit.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import os
 import resource
-import signal
 import sys
+import time
 from dataclasses import asdict
-from types import FrameType
-from typing import TYPE_CHECKING
+from functools import partial
+from io import FileIO
+from typing import Any
 
-from trax.errors import DamagedRecording, TraxError, WorkerCrashed
+from trax.errors import DamagedRecording, TraxError, WorkerCrashed, unforeseen
 from trax.worker.protocol import Channel, Progress, die_with_parent, take_stdout
+from trax.worker.sandbox import seal
 
-if TYPE_CHECKING:
-    from trax.audio.decode import Limits, MediaInfo
-
-_GRACE_SECONDS = 5  # of processor time between being asked to stop and being killed
+#: Processor time for opening a file, and then for every minute of sound or 16 MB, seconds. Twelve hours in an MP4 open in one; a minute
+#: takes 0.2.
+_HEADWAY_SECONDS = 4
+_GRACE_SECONDS = 5  # between SIGXCPU and SIGKILL
 
 
 def main() -> int:
@@ -39,11 +45,7 @@ def main() -> int:
     die_with_parent()
     channel = take_stdout()
     try:
-        limit_process(asked.memory_bytes, asked.cpu_seconds, asked.output_bytes)
-        from trax.audio.decode import Limits
-
-        limits = Limits(asked.memory_bytes, asked.cpu_seconds, asked.output_bytes)
-        result = _decode(asked.output_fd, asked.extension, limits, channel)
+        result = _decode(asked, channel)
     except TraxError as error:
         channel.send(event="error", error=error.as_dict())
     except MemoryError:
@@ -51,45 +53,56 @@ def main() -> int:
         damaged = DamagedRecording(f"Decoding needs more than the {allowed} MiB of memory that are allowed.")
         channel.send(event="error", error=damaged.as_dict())
     except Exception as error:  # noqa: BLE001 - the wall between two processes: the other side gets words, never a traceback
-        channel.send(event="error", error=WorkerCrashed(f"The decoder failed: {type(error).__name__}: {error}").as_dict())
+        channel.send(event="error", error=WorkerCrashed(f"The decoder failed: {unforeseen(error)}.").as_dict())
     else:
-        channel.send(event="done", result=asdict(result))
+        channel.send(event="done", result=result)
         return 0
     return 1
 
 
-def _decode(output_fd: int, extension: str, limits: Limits, channel: Channel) -> MediaInfo:
-    import av.subtitles.stream  # noqa: F401 - PyAV would load it when it opens the source, and then no file may be opened
+def _decode(asked: argparse.Namespace, channel: Channel) -> dict[str, Any]:
+    limit_process(asked.memory_bytes, asked.cpu_seconds, asked.output_bytes)
+    # Whatever would be loaded later is loaded now: in the sandbox no file can be opened.
+    import av.subtitles.stream  # noqa: F401 - PyAV loads it when it opens a source
 
-    from trax.audio.decode import decode
+    from trax.audio.decode import Limits, decode
 
-    forbid_new_files(keep=output_fd)
-    return decode(0, output_fd, extension, limits, Progress(channel))
+    limits = Limits(asked.memory_bytes, asked.cpu_seconds, asked.output_bytes)
+    source = FileIO(0, "rb", closefd=False)
+    forbid_new_files(keep=asked.output_fd)
+    undefended = seal()
+    on_headway = partial(grant_time, asked.cpu_seconds)
+    on_headway()
+    info = decode(source, asked.output_fd, asked.extension, limits, Progress(channel), on_headway)
+    return {**asdict(info), "undefended": undefended}
 
 
 def limit_process(memory_bytes: int, cpu_seconds: int, output_bytes: int) -> None:
     """Limit this process, before a media library is loaded: address space, processor time, the size of any file, no core dump."""
-
-    def out_of_time(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        raise DamagedRecording(f"Decoding took more than the {cpu_seconds} s of processor time that are allowed.")
-
-    signal.signal(signal.SIGXCPU, out_of_time)
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write over the limit then fails with an error that can be told
     for which, soft, hard in (
         (resource.RLIMIT_AS, memory_bytes, memory_bytes),
         (resource.RLIMIT_CPU, cpu_seconds, cpu_seconds + _GRACE_SECONDS),
-        (resource.RLIMIT_FSIZE, output_bytes, output_bytes),
+        (resource.RLIMIT_FSIZE, output_bytes, output_bytes),  # Python ignores SIGXFSZ: a write over the limit fails with an error
         (resource.RLIMIT_CORE, 0, 0),
     ):
-        ceiling = resource.getrlimit(which)[1]
-        if ceiling != resource.RLIM_INFINITY:
-            soft, hard = min(soft, ceiling), min(hard, ceiling)  # noqa: PLW2901 - no process may raise its own ceiling
-        resource.setrlimit(which, (soft, hard))
+        _limit(which, soft, hard)
+
+
+def grant_time(cpu_seconds: int) -> None:
+    """Let the process live for a few more seconds of processor time, `cpu_seconds` in all; then the kernel ends it with SIGXCPU."""
+    soft = math.ceil(time.process_time()) + _HEADWAY_SECONDS
+    _limit(resource.RLIMIT_CPU, min(soft, cpu_seconds), cpu_seconds + _GRACE_SECONDS)
+
+
+def _limit(which: int, soft: int, hard: int) -> None:
+    ceiling = resource.getrlimit(which)[1]
+    if ceiling != resource.RLIM_INFINITY:  # no process may raise its own ceiling
+        soft, hard = min(soft, ceiling), min(hard, ceiling)
+    resource.setrlimit(which, (soft, hard))
 
 
 def forbid_new_files(*, keep: int) -> None:
-    """From here on the process opens no file: every library is loaded. Descriptors up to `keep` stay usable."""
+    """From here on the process opens no file, whatever the kernel has of a sandbox. Descriptors up to `keep` stay usable."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (keep + 1, keep + 1))
     with contextlib.suppress(OSError):
         while True:
