@@ -310,7 +310,7 @@ def test_the_child_opens_no_file_and_dumps_no_core():
         "import resource, sys; from trax.worker.decode import forbid_new_files, limit_process\n"
         f"limit_process({1024 * MIB}, 9, {MIB})\n"
         "forbid_new_files(keep=6)\n"
-        "assert resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)\n"
+        "assert resource.getrlimit(resource.RLIMIT_CORE) == (1, 1)\n"
         "try: open('/etc/hostname')\n"
         "except OSError as error: print(error.errno)\n"
     )

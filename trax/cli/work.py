@@ -15,6 +15,7 @@ from typing import Any
 from loguru import logger
 from rich.live import Live
 
+from trax import core_dumps
 from trax.cli import render
 from trax.cli.settings import load
 from trax.cli.terminal import Terminal
@@ -41,7 +42,8 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         files = [named(Path(name)) for name in args.files]
         out = Path(args.out or ".")
     logger.remove()  # what failed is told as an outcome; the log is for what nothing else tells
-    logger.add(lambda record: terminal.note(record.rstrip()), level="WARNING", format="{message}")
+    logger.add(lambda record: terminal.note(record.rstrip()), level="WARNING", format="{message}", diagnose=False, backtrace=False)
+    core_dumps.forbid()
     followed = asyncio.run(_follow(files, out, settings, terminal))
     if isinstance(followed, int):
         terminal.note("Stopped; what was not finished has left nothing behind.")

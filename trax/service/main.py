@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import faulthandler
 import os
+import signal
 import sys
 from pathlib import Path
 
 from loguru import logger
 
-from trax import __version__, files, log
+from trax import __version__, core_dumps, files, log
 from trax.config import Settings
 from trax.errors import AlreadyRunning, ConfigError, TraxError
 from trax.intake.writers import keep_right_to_ask
@@ -32,12 +34,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--config", type=Path, metavar="FILE", help=_CONFIG_HELP)
     parser.add_argument("--version", action="version", version=f"traxd {__version__}")
     arguments = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, _stop_before_it_began)
+    faulthandler.enable()  # a daemon that the watchdog ends says where it was stuck
     log.configure("INFO")
     try:
         settings = load_settings(arguments.config)
         log.configure(settings.log.level)
         os.environ["TRAX_LOG_LEVEL"] = settings.log.level  # the workers log alike
         os.umask(0o027)
+        core_dumps.forbid()
         keep_right_to_ask()
         _run(settings)
     except ConfigError as error:
@@ -51,6 +56,11 @@ def main(argv: list[str] | None = None) -> int:
         logger.critical("traxd stops: {}", error)
         return FAILED
     return 0
+
+
+def _stop_before_it_began(_number: int, _frame: object) -> None:
+    """Asked to stop before the loop is there to be asked: nothing is under way yet that would have to be ended first."""
+    sys.exit(0)
 
 
 def _run(settings: Settings) -> None:

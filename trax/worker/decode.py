@@ -83,7 +83,7 @@ def limit_process(memory_bytes: int, cpu_seconds: int, output_bytes: int) -> Non
         (resource.RLIMIT_AS, memory_bytes, memory_bytes),
         (resource.RLIMIT_CPU, cpu_seconds, cpu_seconds + _GRACE_SECONDS),
         (resource.RLIMIT_FSIZE, output_bytes, output_bytes),  # Python ignores SIGXFSZ: a write over the limit fails with an error
-        (resource.RLIMIT_CORE, 0, 0),
+        (resource.RLIMIT_CORE, 1, 1),  # see trax.core_dumps
     ):
         _limit(which, soft, hard)
 
