@@ -17,6 +17,9 @@ from typing import Any, Self
 import psutil
 import yaml
 
+from trax.cli.client import ask
+from trax.errors import DaemonAbsent
+
 _ERROR_ENDING = ".error.json"
 _STOP_TIMEOUT_S = 60.0
 _LOG_TAIL = 3000
@@ -107,6 +110,13 @@ class Appliance:
             return (daemon, *daemon.children(recursive=True))
         except psutil.NoSuchProcess:
             return ()
+
+    def answers(self) -> bool:
+        """Whether the daemon answers on its socket; it may take its time."""
+        try:
+            return "version" in ask(self.socket, {"command": "ping"}, timeout=_STOP_TIMEOUT_S)
+        except DaemonAbsent:
+            return False
 
     def drop(self, source: Path, name: str | None = None) -> None:
         """Put a copy of a file into the inbox in one step, under `name` if given."""

@@ -14,7 +14,6 @@ import psutil
 from appliance import Appliance, read_json
 
 from trax.cli.client import ask
-from trax.errors import DaemonAbsent
 from trax.jobs.job import FINISHED, Job, Status
 from trax.jobs.ledger import Ledger
 
@@ -45,12 +44,6 @@ class Traxd(Appliance):
     @property
     def state(self) -> Path:
         return self.root / "state"
-
-    def answers(self) -> bool:
-        try:
-            return "version" in self.ask("ping")
-        except DaemonAbsent:
-            return False
 
     def ask(self, command: str, **arguments: object) -> dict[str, Any]:
         return ask(self.socket, {"command": command, **arguments}, timeout=PATIENCE)
