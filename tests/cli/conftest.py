@@ -125,7 +125,7 @@ def daemon(settings: Settings) -> Iterator[Answering]:
 
 
 async def _close(server: ControlServer) -> None:
-    await server.close()
+    server.close()
     await asyncio.sleep(0.05)  # the peers' tasks end
 
 

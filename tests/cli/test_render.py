@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
-from trax.cli import render
+from trax.cli import render, render_models
 from trax.cli.text import percent, size, span, speed
 from trax.text import printable
 
@@ -171,12 +171,21 @@ def test_nested_settings_become_dotted_keys() -> None:
     ]
 
 
+def test_a_status_says_what_is_waited_for_and_what_stays_in_the_inbox(view: Make, status: Make) -> None:
+    full = view(status="queued", waits_for="room on the disk of the outbox", missing_bytes=12_000_000)
+    untaken = {"name": "a\nb.mp3", "what": "Permission denied.", "advice": "Let the group write."}
+    text = printed(render.status_view(status(queued=[full], untaken=[untaken]), 2000.0, bars=False), width=140)
+    assert "for room on the disk of the outbox (12 MB more)" in text
+    assert all(part in text for part in (r"a\nb.mp3", "Permission denied.", "Let the group write."))
+
+
 def test_models_say_what_decides_whether_to_fetch_them() -> None:
     codes = [f"l{number}" for number in range(99)]
     installed = {"name": "mine", "kind": "asr", "engine": "whisper", "scope": "open", "languages": codes, "size": 8e7, "licence": "MIT"}
     known = {"name": "small.en", "source": "https://here/small.bin", "size": 264_500_000, "languages": ["en"], "licence": "MIT"}
     bare = {"name": "other", "source": "https://here/other.bin", "size": None, "languages": [], "licence": "MIT", "note": "Slow."}
-    text = printed(render.models_view([installed], [known, bare, {"name": "mine"}, {"name": "unready", "loadable": False}]), width=120)
+    others = [known, bare, {"name": "mine"}, {"name": "unready", "loadable": False}]
+    text = printed(render_models.models_view([installed], others), width=120)
     assert "99 languages" in text
     assert [line.rstrip() for line in text.splitlines()[-4:]] == [
         "small.en  https://here/small.bin",

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from loguru import logger
 
-from trax.intake.inbox import Inbox
+from trax.errors import DiskFull, StorageError
+from trax.intake.inbox import Inbox, Untaken
 
 
 @pytest.fixture
@@ -23,16 +24,17 @@ def test_what_cannot_be_taken_is_said_once_and_tried_again(tmp_path: Path, said:
     for start in (0.0, 10.0, 20.0):
         assert not inbox.look(start)
         assert set(inbox.look(start + 5.0)) == {"talk.mp3"}
-        inbox.refuse("talk.mp3", "talk.mp3: Permission denied.")
-    assert said == ["cannot be taken in: talk.mp3: Permission denied."]
+        inbox.refuse("talk.mp3", StorageError("Permission denied.", file="talk.mp3"))
+    assert len(said) == 1
+    assert inbox.untaken() == [Untaken("talk.mp3", "Permission denied.", "Check the disk; Trax tries again by itself.")]
 
     inbox.look(30.0)
-    inbox.refuse("talk.mp3", "talk.mp3: No space left on device.")
+    inbox.refuse("talk.mp3", DiskFull("No space left on device.", file="talk.mp3"))
     assert len(said) == 2
 
     (tmp_path / "talk.mp3").unlink()
     inbox.look(40.0)
     (tmp_path / "talk.mp3").write_bytes(b"sound")
     inbox.look(50.0)
-    inbox.refuse("talk.mp3", "talk.mp3: No space left on device.")
+    inbox.refuse("talk.mp3", DiskFull("No space left on device.", file="talk.mp3"))
     assert len(said) == 3

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from trax.cli import render
+from trax.cli import render, render_models
 from trax.cli.settings import load
 from trax.cli.terminal import Terminal
 from trax.config import Settings
@@ -29,13 +29,13 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     result = tool(load(args), "models", args.action, *extra, *file)
     match args.action:
         case "list":
-            terminal.data(result, render.models_view(result["models"], result["catalogue"]))
+            terminal.data(result, render_models.models_view(result["models"], result["catalogue"]))
             for finding in result["findings"]:
                 terminal.say(render.refusal_view({"job": finding["model"], "error": finding}))
         case "add":
             terminal.data(result, render.label(result["added"]["name"]))
         case "verify":
-            terminal.data(result, render.verified_view(result["verified"], result["findings"]))
+            terminal.data(result, render_models.verified_view(result["verified"], result["findings"]))
             return 1 if result["findings"] else 0
         case _:
             terminal.data(result, render.label(result["made"]))

@@ -16,7 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from trax.cli.text import languages, percent, size, span, speed
+from trax.cli.text import percent, size, span, speed
 from trax.text import printable
 
 Plain = Mapping[str, Any]
@@ -48,6 +48,7 @@ def status_view(status: Plain, now: float, *, bars: bool) -> RenderableType:
         ("Queued", _queued(queued, now, more)),
         ("Recent", _recent(status.get("recent") or [], now)),
         ("Failed", _failed(status.get("failed") or [], now)),
+        ("Stays in the inbox", _untaken(status.get("untaken") or [])),
     ):
         if table is not None:
             parts += [Text(), Text(title, style="bold"), Padding(table, (0, 0, 0, 2))]
@@ -70,15 +71,15 @@ def _counts_line(counts: Plain) -> Text:
     return label(said or "no jobs yet")
 
 
-def _cut(text: object) -> Text:
+def cut(text: object) -> Text:
     """A name: of all cells of a row, the one that is cut where the terminal is narrow."""
     cell = label(text)
     cell.no_wrap, cell.overflow = True, "ellipsis"
     return cell
 
 
-def _table(*columns: str, names: tuple[str, ...] = ("name",)) -> Table:
-    """A table without lines; the columns `names`, whose cells are `_cut`, are the first to give way."""
+def lineless(*columns: str, names: tuple[str, ...] = ("name",)) -> Table:
+    """A table without lines; the columns `names`, whose cells are `cut`, are the first to give way."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", show_edge=False)
     for column in columns:
         gives_way = column in names
@@ -91,12 +92,12 @@ def _running(views: Sequence[Plain], *, bars: bool) -> Table | None:
     if not views:
         return None
     heads = ["job", "name", "stage", *(["progress"] if bars else []), "done", "speed", "left"]
-    table = _table(*heads)
+    table = lineless(*heads)
     for view in views:
         bar = [ProgressBar(total=1.0, completed=view.get("progress") or 0.0, width=BAR_WIDTH)] if bars else []
         table.add_row(
             label(view.get("id")),
-            _cut(view.get("name")),
+            cut(view.get("name")),
             label(view.get("stage")),
             *bar,
             label(percent(view.get("progress"))),
@@ -109,24 +110,36 @@ def _running(views: Sequence[Plain], *, bars: bool) -> Table | None:
 def _queued(views: Sequence[Plain], now: float, more: int) -> RenderableType | None:
     if not views and not more:
         return None
-    table = _table("job", "name", "waits", "attempts")
+    table = lineless("job", "name", "waits", "attempts", names=("name", "waits"))
     for view in views:
-        waits = f"next try in {span(view['not_before'] - now)}" if (view.get("not_before") or 0) > now else _since(view, "created", now)
-        table.add_row(label(view.get("id")), _cut(view.get("name")), label(waits), label(view.get("attempts") or 0))
+        table.add_row(label(view.get("id")), cut(view.get("name")), cut(_waits(view, now)), label(view.get("attempts") or 0))
     return Group(table, label(f"… and {more} more")) if more else table
+
+
+def _waits(view: Plain, now: float) -> str:
+    """What a job waits for, or since when."""
+    if view.get("waits_for"):
+        more = f" ({size(view['missing_bytes'])} more)" if view.get("missing_bytes") else ""
+        return f"for {view['waits_for']}{more}"
+    return f"next try in {span(view['not_before'] - now)}" if (view.get("not_before") or 0) > now else _since(view, "created", now)
+
+
+def _untaken(files: Sequence[Plain]) -> RenderableType | None:
+    """What cannot be taken out of the inbox, why, and what to do."""
+    return pairs((str(printable(str(file.get("name")))), error_view({**file, "file": None})) for file in files) if files else None
 
 
 def _recent(views: Sequence[Plain], now: float) -> Table | None:
     if not views:
         return None
-    table = _table("job", "name", "status", "output", "audio", "ago", names=("name", "output"))
+    table = lineless("job", "name", "status", "output", "audio", "ago", names=("name", "output"))
     for view in views:
         status = "duplicate" if view.get("duplicate_of") else str(view.get("status"))
         table.add_row(
             label(view.get("id")),
-            _cut(view.get("name")),
+            cut(view.get("name")),
             label(status, _STYLES.get(status, "")),
-            _cut(view.get("output")),
+            cut(view.get("output")),
             label(span(view.get("duration"))),
             label(_since(view, "changed", now)),
         )
@@ -237,11 +250,11 @@ def pairs(rows: Iterable[tuple[str, RenderableType]]) -> Table:
 
 def progress_view(moving: Sequence[Plain], count: int) -> RenderableType:
     """What `transcribe` is doing: a row for each of the last jobs in `moving` (the latest last), of `count` in all."""
-    table = _table("name", "stage", "progress", "done", "speed", "cpu", "memory")
+    table = lineless("name", "stage", "progress", "done", "speed", "cpu", "memory")
     for item in moving[-ROWS:]:
         cpu, memory = item.get("cpu_percent"), item.get("memory_mb")
         table.add_row(
-            _cut(item.get("name")),
+            cut(item.get("name")),
             label(item.get("stage")),
             ProgressBar(total=1.0, completed=item.get("fraction") or 0.0, width=BAR_WIDTH),
             label(percent(item.get("fraction"))),
@@ -265,36 +278,3 @@ def checks_view(checks: Sequence[Plain]) -> RenderableType:
         table.add_row(label(check["level"], _STYLES[check["level"]]), label(check["subject"]), found)
     fine, warnings, problems = (sum(check["level"] == level for check in checks) for level in ("ok", "warning", "problem"))
     return Group(table, Text(), Text(f"ok: {fine} · warnings: {warnings} · problems: {problems}"))
-
-
-def models_view(models: Sequence[Plain], catalogue: Sequence[Plain]) -> RenderableType:
-    """The installed models, a line each; below them those of the catalogue that could be added."""
-    table = _table("name", "kind", "engine", "scope", "languages", "size", "licence", "version")
-    for model in models:
-        table.add_row(
-            _cut(model.get("name")),
-            *(label(model.get(key)) for key in ("kind", "engine", "scope")),
-            label(languages(model.get("languages") or ())),
-            label(size(model["size"]) if model.get("size") else None),
-            *(label(model.get(key)) for key in ("licence", "version")),
-        )
-    names = {model.get("name") for model in models}
-    others = [entry for entry in catalogue if entry.get("name") not in names and entry.get("loadable", True)]
-    if not others:
-        return table
-    known = pairs((str(entry.get("name")), _offer(entry)) for entry in others)
-    return Group(table, Text(), Text("Could be added (download the file, then `trax-ctl models add FILE`):", style="bold"), known)
-
-
-def _offer(entry: Plain) -> Text:
-    """Where a model is, and what decides whether to fetch it."""
-    large = size(entry["size"]) if entry.get("size") else None
-    facts = (large, languages(entry.get("languages") or ()), entry.get("licence"), entry.get("note"))
-    return Text("\n").join([label(entry.get("source")), label(" · ".join(str(fact) for fact in facts if fact), "dim")])
-
-
-def verified_view(verified: Sequence[str], findings: Sequence[Plain]) -> RenderableType:
-    """What verifying found, a line a model."""
-    good = [{"level": "ok", "subject": name, "found": "as it was added"} for name in verified]
-    bad = [{"level": "problem", "subject": one["model"], "found": one["what"], "advice": one["advice"]} for one in findings]
-    return checks_view([*good, *bad])

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from loguru import logger
 
 from trax import files
-from trax.errors import JobError, StorageError
+from trax.errors import DiskFull, JobError, StorageError
 from trax.intake.beneath import opened, regular_file
 from trax.intake.names import printable
 from trax.intake.scan import sight, sighting_of
@@ -53,7 +53,7 @@ def claim(inbox: Path, sighting: Sighting, job: Job, folders: StateFolders) -> P
 
 
 def finish_claims(inbox: Path, folders: StateFolders) -> None:
-    """Finish, at start and before anything else, the claims and returns that a crash interrupted. Raises StorageError."""
+    """Finish, at start and before anything else, the claims and returns that a crash or a failing disk interrupted. Raises StorageError."""
     for folder in subfolders(folders.work):
         source, side = folder / SOURCE_FILE, inbox / SIDE_FOLDER / folder.name
         here, aside = sight(source), sight(side)
@@ -63,7 +63,12 @@ def finish_claims(inbox: Path, folders: StateFolders) -> None:
             files.remove_tree(folder)
         elif aside is not None and (here is None or here.is_regular):
             with _side_folder(inbox) as among:
-                if not _bring_over(among / side.name, source, aside, inbox):
+                try:
+                    is_here = _bring_over(among / side.name, source, aside, inbox)
+                except DiskFull as error:
+                    logger.warning("goes back to the inbox until there is room: {}", error)
+                    is_here = False
+                if not is_here:
                     _put_back(among / side.name, inbox / read_job(folder).source_name, inbox)
 
 
@@ -110,8 +115,13 @@ def _take_across(path: Path, source: Path, sighting: Sighting, inbox: Path) -> b
         side = aside / source.parent.name
         if not _rename(path, side):
             return False
-        if _is_at_rest(side, sighting) and _bring_over(side, source, sighting, inbox):
-            return True
+        try:
+            if _is_at_rest(side, sighting) and _bring_over(side, source, sighting, inbox):
+                return True
+        except StorageError:
+            if sight(source) is None:  # no room for the copy, say: it waits where it was dropped
+                _put_back(side, path, inbox)
+            raise
         _put_back(side, path, inbox)
         return False
 

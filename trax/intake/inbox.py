@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from loguru import logger
 
+from trax.errors import TraxError
 from trax.intake.names import printable
 from trax.intake.scan import scan
 from trax.intake.settle import Resting, Sighting, look, next_look, settled
+
+
+@dataclass(frozen=True, slots=True)
+class Untaken:
+    """What stays in the inbox, why, and what to do about it."""
+
+    name: str
+    what: str
+    advice: str
 
 
 class Inbox:
@@ -21,7 +32,7 @@ class Inbox:
         self._known: dict[str, Resting] = {}
         self._touched: set[str] = set()
         self._problems: dict[str, str] = {}
-        self._refusals: dict[str, str] = {}
+        self._refusals: dict[str, TraxError] = {}
 
     def touch(self, names: Iterable[str]) -> None:
         """Events told that something happened to these files (paths relative to the inbox)."""
@@ -48,9 +59,16 @@ class Inbox:
         """A file turned out not to be at rest: it settles anew."""
         self._known.pop(name, None)
 
-    def refuse(self, name: str, reason: str) -> None:
+    def refuse(self, name: str, error: TraxError) -> None:
         """A file could not be taken, for this reason, which is logged once: it settles anew."""
-        if self._refusals.get(name) != reason:
-            logger.error("cannot be taken in: {}", reason)
-        self._refusals[name] = reason
+        if str(self._refusals.get(name)) != str(error):
+            logger.error("cannot be taken in: {}", error)
+        self._refusals[name] = error
         self.unsettle(name)
+
+    def untaken(self) -> list[Untaken]:
+        """The files that could not be taken and the folders that could not be looked into, in order of their names."""
+        advice = "Let the group trax read and enter it."
+        closed = [Untaken(name or ".", f"Cannot look into this folder: {reason}.", advice) for name, reason in self._problems.items()]
+        files = [Untaken(name, error.what, error.advice) for name, error in self._refusals.items()]
+        return sorted((*files, *closed), key=lambda each: each.name)

@@ -13,12 +13,14 @@ from loguru import logger
 from trax import __version__, files
 from trax.config import Settings
 from trax.errors import ControlError, DiskFailed, JobError, LedgerError, StorageError, TraxError
+from trax.intake.names import printable
 from trax.jobs import requests
 from trax.jobs.folders import StateFolders
 from trax.jobs.job import Job
 from trax.jobs.ledger import Ledger
 from trax.pipeline.lanes import Lanes
 from trax.service.purging import Purger
+from trax.service.receiving import Receiver
 from trax.service.views import job_details, job_view, status_view
 from trax.service.working import Workshop
 
@@ -27,12 +29,20 @@ class Commands:
     """Answers requests. `handle` is the control socket's handler; `apply_requests` does what was asked while no daemon ran."""
 
     def __init__(
-        self, settings: Settings, folders: StateFolders, ledger: Ledger, workshop: Workshop, purger: Purger, lanes: Lanes
+        self,
+        settings: Settings,
+        folders: StateFolders,
+        ledger: Ledger,
+        workshop: Workshop,
+        receiver: Receiver,
+        purger: Purger,
+        lanes: Lanes,
     ) -> None:
         self._settings = settings
         self._folders = folders
         self._ledger = ledger
         self._workshop = workshop
+        self._receiver = receiver
         self._purger = purger
         self._lanes = lanes
         self._started = time.time()
@@ -43,7 +53,7 @@ class Commands:
             case {"command": "ping"}:
                 return {"version": __version__, "pid": os.getpid()}
             case {"command": "status"}:
-                return status_view(self._ledger, view=self._view, daemon=self._daemon())
+                return status_view(self._ledger, view=self._view, daemon=self._daemon(), untaken=self._receiver.untaken())
             case {"command": "show", "job": str(text)}:
                 job = self._ledger.find(text)
                 return {**job_details(job, self._folders, self._settings.outbox_folder), **self._live(job)}
@@ -114,11 +124,18 @@ class Commands:
         return {**job_view(job), **self._live(job)}
 
     def _live(self, job: Job) -> dict[str, Any]:
+        waits = self._waits_for(job)
         live = self._workshop.live.get(job.id)
         if live is None:
-            return {}
+            return waits
         now = time.monotonic()
-        return {"stage": live.stage, "progress": live.fraction, "speed": live.speed(now), "eta_seconds": live.eta_seconds(now)}
+        return {**waits, "stage": live.stage, "progress": live.fraction, "speed": live.speed(now), "eta_seconds": live.eta_seconds(now)}
+
+    def _waits_for(self, job: Job) -> dict[str, Any]:
+        if waiting := self._workshop.waiting.get(job.id):
+            return {"waits_for": waiting.what, "missing_bytes": waiting.missing_bytes}
+        owed = self._workshop.endings.owed.get(job.id)
+        return {"waits_for": printable(owed)} if owed else {}
 
     def _daemon(self) -> dict[str, Any]:
         workers = [

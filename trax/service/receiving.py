@@ -10,21 +10,28 @@ from dataclasses import replace
 from loguru import logger
 
 from trax.config import Settings
-from trax.errors import RecordingError, StorageError, TraxError
-from trax.intake.claim import claim
-from trax.intake.inbox import Inbox
+from trax.errors import DiskFull, JobError, RecordingError, StorageError, TraxError
+from trax.intake.claim import claim, finish_claims
+from trax.intake.inbox import Inbox, Untaken
 from trax.intake.names import output_name, printable, unique
+from trax.intake.scan import sight
 from trax.intake.settle import Sighting
 from trax.intake.validate import Validated, validate
 from trax.jobs import job as jobs
-from trax.jobs.folders import SOURCE_FILE, StateFolders
+from trax.jobs.folders import SOURCE_FILE, StateFolders, read_job, subfolders
 from trax.jobs.job import Job, Status
 from trax.jobs.ledger import Ledger
 from trax.jobs.outputs import is_in_outbox
 from trax.jobs.seen import Seen
 from trax.log import about
 from trax.pipeline.stages import snapshot_of
+from trax.service.heartbeat import ComesRound, seconds_for
+from trax.service.room import Room
+from trax.service.threads import to_the_end
 from trax.service.working import Workshop
+
+#: What a scan of an inbox of many folders on a slow share may take, and claims that stopped half-way, seconds.
+_SCAN_SECONDS, _CATCH_UP_SECONDS = 600.0, 3600.0
 
 
 class Receiver:
@@ -37,24 +44,49 @@ class Receiver:
         self._seen = seen
         self._workshop = workshop
         self._inbox = Inbox(settings.inbox_folder, settings.intake.settle_seconds)
+        self._room = Room(settings, folders)
+        #: A claim stopped half-way, or is not in the ledger yet: what the disk refused is done before the next look.
+        self._is_behind = False
 
     def touch(self, names: set[str]) -> None:
         """Events told of these files (paths relative to the inbox)."""
         self._inbox.touch(names)
 
-    async def look(self) -> float:
-        """Take in whatever has settled; returns the seconds until another look may find more. Raises StorageError from the ledger."""
+    async def look(self, comes_round: ComesRound) -> float:
+        """Take in whatever has settled; returns the seconds until another look may find more. Raises DiskFailed and LedgerError."""
         rest = self._settings.intake.rescan_seconds
+        if self._is_behind:
+            comes_round(_CATCH_UP_SECONDS)
+            await self._catch_up()
         for job in self._ledger.by_status(Status.CLAIMED):
+            comes_round(seconds_for(self._settings.intake.max_size_mb * 1e6))
             with about(job.id):
                 await self.examine(job.id)
+        comes_round(_SCAN_SECONDS)
         settled = await asyncio.to_thread(self._inbox.look, time.monotonic())
         for name, sighting in settled.items():
+            comes_round(3 * seconds_for(sighting.size))  # copied, read back, and validated
             await self._take_in(name, sighting)
-        if self._ledger.by_status(Status.CLAIMED):
+        if self._is_behind or self._ledger.by_status(Status.CLAIMED):
             rest = min(rest, self._settings.intake.settle_seconds)
         upcoming = self._inbox.next_look()
         return rest if upcoming is None else min(rest, max(0.05, upcoming - time.monotonic()))
+
+    def untaken(self) -> list[Untaken]:
+        """What stays in the inbox, and why."""
+        return self._inbox.untaken()
+
+    async def _catch_up(self) -> None:
+        """Bring claims to their end and into the ledger, as recovery does at start."""
+        try:
+            await to_the_end(finish_claims, self._settings.inbox_folder, self._folders)
+            for folder in subfolders(self._folders.work):
+                if folder.name not in self._ledger and sight(folder / SOURCE_FILE) is not None:
+                    self._ledger.put(read_job(folder))
+        except (StorageError, JobError) as error:
+            logger.debug("claims still wait: {}", error)
+        else:
+            self._is_behind = False
 
     async def _take_in(self, name: str, sighting: Sighting) -> None:
         now = time.time()
@@ -70,17 +102,25 @@ class Receiver:
             changed=now,
         )
         try:
+            if waiting := self._room.for_copy(sighting.size, sighting.device):
+                raise DiskFull(f"It must be copied to another disk. It waits for {waiting}.", file=printable(name))
             folder = await asyncio.to_thread(claim, self._settings.inbox_folder, sighting, job, self._folders)
         except StorageError as error:
-            self._inbox.refuse(name, str(error))
+            self._inbox.refuse(name, error)
+            self._is_behind |= self._folders.find(job.id) is not None
             return
         if folder is None:
             self._inbox.unsettle(name)
             return
         with about(job.id):
             logger.info("claimed {} ({} bytes)", printable(name), sighting.size)
-            self._ledger.put(job)
-            await self.examine(job.id)
+            try:
+                self._ledger.put(job)
+            except DiskFull as error:
+                logger.warning("waits for room to be remembered: {}", error)
+                self._is_behind = True
+            else:
+                await self.examine(job.id)
 
     def _free_name(self, wanted: str) -> str:
         taken = self._ledger.taken_names()
@@ -89,13 +129,21 @@ class Receiver:
     async def examine(self, job_id: str) -> None:
         """Validate a claimed recording and queue it, as a duplicate where it was done before; answer one that does not pass.
 
-        One that still changes is looked at again later.
+        One that still changes, or whose fate finds no room in the ledger, is looked at again later.
         """
+        try:
+            await self._examine(job_id)
+        except DiskFull as error:
+            logger.warning("waits for room on the disk: {}", error)
+
+    async def _examine(self, job_id: str) -> None:
         if (job := self._claimed(job_id)) is None:
             return
         found: Validated | TraxError | None
         try:
             found = await asyncio.to_thread(validate, self._folders.work / job.id / SOURCE_FILE, job.source_name, self._settings.intake)
+        except DiskFull:
+            raise
         except (RecordingError, StorageError) as error:
             found = error
         if (job := self._claimed(job_id)) is None:

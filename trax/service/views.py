@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from trax.intake.inbox import Untaken
 from trax.intake.names import printable
 from trax.jobs.folders import StateFolders
 from trax.jobs.job import Job, Status
@@ -17,7 +19,10 @@ _QUEUED, _RECENT = 50, 10
 
 
 def job_view(job: Job) -> dict[str, Any]:
-    """One job in a list, as the ledger knows it: `progress` 0 to 1, `speed` in audio seconds a second, `eta_seconds` left."""
+    """One job in a list, as the ledger knows it: `progress` 0 to 1, `speed` in audio seconds a second, `eta_seconds` left.
+
+    What only the daemon knows: `waits_for` says in words what keeps it from going on, `missing_bytes` how much room if it is that.
+    """
     return {
         "id": job.id,
         "name": printable(job.source_name),
@@ -33,14 +38,23 @@ def job_view(job: Job) -> dict[str, Any]:
         "duration": job.duration,
         "error": None if job.error is None else _safe(job.error),
         "not_before": job.not_before,
+        "waits_for": None,
+        "missing_bytes": None,
         "duplicate_of": job.duplicate_of,
     }
 
 
 def status_view(
-    ledger: Ledger, *, view: Callable[[Job], dict[str, Any]] = job_view, daemon: Mapping[str, Any] | None = None
+    ledger: Ledger,
+    *,
+    view: Callable[[Job], dict[str, Any]] = job_view,
+    daemon: Mapping[str, Any] | None = None,
+    untaken: Iterable[Untaken] = (),
 ) -> dict[str, Any]:
-    """The queue, what runs, what finished and what failed. `view` shows a job; `daemon` is None where the ledger alone speaks."""
+    """The queue, what runs, what finished and what failed. `view` shows a job; `daemon` is None where the ledger alone speaks.
+
+    `untaken` is what stays in the inbox.
+    """
     return {
         "daemon": daemon,
         "counts": {status.value: count for status, count in ledger.counts().items()},
@@ -48,6 +62,7 @@ def status_view(
         "queued": [view(job) for job in ledger.by_status(Status.CLAIMED, Status.QUEUED)[:_QUEUED]],
         "recent": [view(job) for job in ledger.recent(_RECENT)],
         "failed": [view(job) for job in ledger.failed(_RECENT)],
+        "untaken": [_safe(asdict(each)) for each in untaken][:_QUEUED],
     }
 
 
