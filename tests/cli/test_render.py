@@ -175,7 +175,7 @@ def test_a_status_says_what_is_waited_for_and_what_stays_in_the_inbox(view: Make
     full = view(status="queued", waits_for="room on the disk of the outbox", missing_bytes=12_000_000)
     untaken = {"name": "a\nb.mp3", "what": "Permission denied.", "advice": "Let the group write."}
     text = printed(render.status_view(status(queued=[full], untaken=[untaken]), 2000.0, bars=False), width=140)
-    assert "for room on the disk of the outbox (12 MB more)" in text
+    assert "for room on the disk of the outbox (12.0 MB more)" in text
     assert all(part in text for part in (r"a\nb.mp3", "Permission denied.", "Let the group write."))
 
 

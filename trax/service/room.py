@@ -16,7 +16,7 @@ from trax import files
 from trax.config import Settings
 from trax.errors import StorageError
 from trax.intake.names import extension_of, printable
-from trax.jobs.folders import SOURCE_FILE, StateFolders
+from trax.jobs.folders import JOB_FILE, SOURCE_FILE, StateFolders
 from trax.jobs.job import Job
 
 #: How long whatever waits for a disk waits before it looks again, seconds.
@@ -159,9 +159,9 @@ def _head(path: Path) -> bytes:
 
 
 def _written(folder: Path) -> int:
-    """Bytes that a job has in its folder beside the recording."""
+    """Bytes that a job has made in its folder."""
     try:
         with os.scandir(folder) as entries:
-            return sum(entry.stat(follow_symlinks=False).st_size for entry in entries if entry.name != SOURCE_FILE)
+            return sum(entry.stat(follow_symlinks=False).st_size for entry in entries if entry.name not in (SOURCE_FILE, JOB_FILE))
     except OSError:
         return 0
