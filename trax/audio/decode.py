@@ -247,7 +247,7 @@ def _time_of(frame: AudioFrame, origin: Fraction) -> Fraction:
     return frame.pts * Fraction(frame.time_base or 0) - origin
 
 
-def _frames(opened: InputContainer, stream: AudioStream) -> Iterator[tuple[Packet, list[AudioFrame] | None]]:
+def _frames(opened: InputContainer, stream: AudioStream) -> Iterator[tuple[Packet[AudioStream], list[AudioFrame] | None]]:
     """The packets with the frames in them; None for frames where the packet is damaged."""
     position = 0
     packets = opened.demux(stream)

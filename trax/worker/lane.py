@@ -30,6 +30,7 @@ from trax import log
 from trax.errors import TraxError, WorkerError, WorkerOutOfMemory, unforeseen
 from trax.worker.memory import go_first, is_out_of_memory, limit_memory
 from trax.worker.protocol import Channel, Progress, die_with_parent, take_stdout
+from trax.worker.sandbox import renounce
 from trax.worker.tasks import Task, Worker
 
 
@@ -88,6 +89,7 @@ def main() -> None:
     channel = take_stdout()
     log.configure(os.environ.get("TRAX_LOG_LEVEL", "INFO"))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the supervisor, which then ends us
+    renounce()
     inbound = _Inbound()
     worker = Worker()
     channel.send(event="ready", pid=os.getpid())

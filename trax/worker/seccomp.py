@@ -78,7 +78,8 @@ def install(program: bytes) -> bool:
     code = ctypes.create_string_buffer(program, len(program))
     length = len(program) // 8
     described = ctypes.create_string_buffer(struct.pack("@HP", length, ctypes.addressof(code)))  # struct sock_fprog
-    return ctypes.CDLL(None).prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.c_void_p(ctypes.addressof(described)), 0, 0) == 0
+    refused = ctypes.CDLL(None).prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.c_void_p(ctypes.addressof(described)), 0, 0)
+    return int(refused) == 0
 
 
 def is_available() -> bool:
