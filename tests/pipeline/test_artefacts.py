@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,21 @@ def test_an_earlier_job_gives_what_is_small_and_sound(tmp_path):
         assert artefacts.read(job, stage) == (None if stage.name == "cluster" else made[stage.name])
     assert not (job / "pcm.raw").exists(), "the sound is large, and can be made again"
     assert not (job / "turns.json").exists()
+
+
+def test_what_a_duplicate_made_itself_is_not_replaced(tmp_path):
+    earlier, job = tmp_path / "earlier", tmp_path / "job"
+    earlier.mkdir()
+    job.mkdir()
+    make(earlier, stamp="theirs")
+    own = make(job, stamp="own", data=b"own")
+    artefacts.copy_small(earlier, job, STAGES)
+    assert artefacts.read(job, VAD) == own
+
+
+def test_what_was_made_since_a_moment(tmp_path):
+    before = time.time() - 100
+    assert not artefacts.made_since(tmp_path, STAGES, before)
+    make(tmp_path)
+    assert artefacts.made_since(tmp_path, STAGES, before)
+    assert not artefacts.made_since(tmp_path, STAGES, time.time() + 100)

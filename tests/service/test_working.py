@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,11 @@ from trax.jobs.folders import SOURCE_FILE, StateFolders, write_job
 from trax.jobs.job import Job, Status, accept, start
 from trax.jobs.ledger import Ledger
 from trax.jobs.seen import Seen
+from trax.pipeline import artefacts
+from trax.pipeline.artefacts import Made
 from trax.pipeline.lanes import local_lanes
 from trax.pipeline.publish import publish, stage
-from trax.pipeline.stages import snapshot_of
+from trax.pipeline.stages import PLAN, Stage, snapshot_of
 from trax.service import once, receiving, working
 from trax.service.endings import run_of
 from trax.service.receiving import Receiver
@@ -240,6 +243,26 @@ def test_what_was_published_before_trax_was_killed_is_finished_as_it_would_have_
     kept = {path.name for path in (house.folders.archive / running.id).iterdir()}
     assert SOURCE_FILE in kept
     assert "pcm.raw" not in kept
+
+
+@pytest.mark.parametrize(
+    ("made", "duplicate_of", "interruptions"), [((), None, 8), ((PLAN,), None, 0), ((PLAN,), "20250101-000000-abcdef", 8)]
+)
+def test_interruptions_are_counted_until_a_stage_is_finished(
+    tmp_path: Path,
+    made: tuple[Stage, ...],
+    duplicate_of: str | None,
+    interruptions: int,
+) -> None:
+    house = House(tmp_path, Status.CLAIMED)
+    queued = replace(accept(house.job, media_id="ab" * 32, size=4, now=time.time()), duplicate_of=duplicate_of, interruptions=7)
+    house.ledger.put(start(queued, time.time() - 100))
+    for each in made:
+        artefacts.record(house.folders.work / queued.id, each, Made("abc", {}, 0.0))
+    recover(house.settings, house.folders, house.ledger, house.seen, house.workshop)
+    job = house.ledger.get(queued.id)
+    assert job is not None
+    assert (job.status, job.attempts, job.interruptions) == (Status.QUEUED, 0, interruptions)
 
 
 def test_work_without_a_daemon_that_is_ended_before_its_outputs_are_published_leaves_nothing(tmp_path: Path) -> None:

@@ -63,9 +63,8 @@ def _fingerprint(folder: Path, stage: Stage) -> str:
 
 def made_since(folder: Path, stages: tuple[Stage, ...], moment: float) -> bool:
     """Whether an artefact was stamped after `moment`, in seconds since the epoch."""
-    with contextlib.suppress(FileNotFoundError):
-        return any(path.stat().st_mtime > moment for stage in stages if (path := _stamp_path(folder, stage)).exists())
-    return False
+    stamps = (_stamp_path(folder, stage) for stage in stages)
+    return any(path.exists() and path.stat().st_mtime > moment for path in stamps)
 
 
 def forget(folder: Path, stage: Stage) -> None:
