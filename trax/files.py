@@ -145,6 +145,11 @@ def remove_temporaries(folder: Path) -> None:
         sync_folder(folder)
 
 
+def _closed(path: str, flags: int) -> int:
+    """Open a new file that is nobody else's from its first instant, whatever the umask of the process."""
+    return os.open(path, flags, 0o600)
+
+
 @contextlib.contextmanager
 def replacing(path: Path, mode: int = FILE_MODE) -> Iterator[IO[bytes]]:
     """A new file that takes the place of `path` at the end of the block: a reader sees the old file or the whole new one, never a part.
@@ -155,7 +160,7 @@ def replacing(path: Path, mode: int = FILE_MODE) -> Iterator[IO[bytes]]:
     try:
         with _told("write", path):
             _tell("create", temporary)
-            with temporary.open("x+b") as handle:
+            with open(temporary, "x+b", opener=_closed) as handle:  # noqa: PTH123 - Path.open takes no opener
                 os.fchmod(handle.fileno(), mode)
                 yield handle
                 handle.flush()
