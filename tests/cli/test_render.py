@@ -179,6 +179,14 @@ def test_a_status_says_what_is_waited_for_and_what_stays_in_the_inbox(view: Make
     assert all(part in text for part in (r"a\nb.mp3", "Permission denied.", "Let the group write."))
 
 
+def test_the_queue_says_why_the_last_attempt_failed(view: Make, status: Make) -> None:
+    failed = view(status="queued", attempts=1, not_before=2030.0, error={"code": "worker-crashed", "what": "It ended by SIGKILL.\x1b[2J"})
+    text = printed(render.status_view(status(queued=[failed, view(status="queued")]), 2000.0, bars=False), width=140)
+    assert r"It ended by SIGKILL.\x1b[2J" in text
+    assert "last failure" in text
+    assert "last failure" not in printed(render.status_view(status(queued=[view(status="queued")]), 2000.0, bars=False), width=140)
+
+
 def test_models_say_what_decides_whether_to_fetch_them() -> None:
     codes = [f"l{number}" for number in range(99)]
     installed = {"name": "mine", "kind": "asr", "engine": "whisper", "scope": "open", "languages": codes, "size": 8e7, "licence": "MIT"}

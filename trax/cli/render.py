@@ -110,9 +110,12 @@ def _running(views: Sequence[Plain], *, bars: bool) -> Table | None:
 def _queued(views: Sequence[Plain], now: float, more: int) -> RenderableType | None:
     if not views and not more:
         return None
-    table = lineless("job", "name", "waits", "attempts", names=("name", "waits"))
-    for view in views:
-        table.add_row(label(view.get("id")), cut(view.get("name")), cut(_waits(view, now)), label(view.get("attempts") or 0))
+    reasons = [(view.get("error") or {}).get("what") for view in views]
+    heads = ["job", "name", "waits", "attempts", *(["last failure"] if any(reasons) else [])]
+    table = lineless(*heads, names=("name", "waits", "last failure"))
+    for view, reason in zip(views, reasons, strict=True):
+        why = [cut(reason)] if any(reasons) else []
+        table.add_row(label(view.get("id")), cut(view.get("name")), cut(_waits(view, now)), label(view.get("attempts") or 0), *why)
     return Group(table, label(f"… and {more} more")) if more else table
 
 
