@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from trax import files
 from trax.config import Settings
 from trax.errors import DaemonAbsent, DaemonBusy, TraxError
 from trax.jobs import job as machine
@@ -77,7 +78,7 @@ def retry(settings: Settings, request: Mapping[str, Any]) -> dict[str, Any]:
         except TraxError as error:
             refused.append({"job": text, "error": error.as_dict()})
     if wanted:
-        leave(StateFolders(settings.state_folder), {**request, "jobs": [] if request["failed"] else wanted})
+        _leave(settings, {**request, "jobs": [] if request["failed"] else wanted})
     return {"retried": [], "refused": refused, "requested": wanted}
 
 
@@ -86,7 +87,7 @@ def cancel(settings: Settings, text: str) -> dict[str, Any]:
     _refuse_while_starting(settings)
     job = open_ledger(settings).find(text)
     machine.cancel(job, time.time())
-    leave(StateFolders(settings.state_folder), {"command": "cancel", "job": job.id})
+    _leave(settings, {"command": "cancel", "job": job.id})
     return {"cancelled": None, "requested": [job.id]}
 
 
@@ -101,7 +102,7 @@ def purge(settings: Settings, request: Mapping[str, Any]) -> dict[str, Any]:
         except TraxError as error:
             refused.append({"job": text, "error": error.as_dict()})
     if wanted:
-        leave(StateFolders(settings.state_folder), {**request, "jobs": wanted})
+        _leave(settings, {**request, "jobs": wanted})
     return {"purged": [], "refused": refused, "requested": wanted, "same_recording": []}
 
 
@@ -109,6 +110,15 @@ def _refuse_while_starting(settings: Settings) -> None:
     # a daemon that is past its look at the requests would find this one only at its next start
     if is_locked(settings):
         raise DaemonBusy("traxd is starting or stopping.")
+
+
+def _leave(settings: Settings, request: Mapping[str, Any]) -> None:
+    path = leave(StateFolders(settings.state_folder), request)
+    # A daemon takes the lock before it looks at the requests. When one has it now, it started meanwhile and has done this one, or it looked
+    # too early: then nobody would before its next start, and whoever asked must hear of it.
+    if is_locked(settings) and path.exists():
+        files.remove(path)
+        raise DaemonBusy("traxd is starting.")
 
 
 def _own_settings(job: Job) -> tuple[Mapping[str, Any], str, tuple[str, ...]]:

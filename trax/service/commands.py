@@ -12,11 +12,11 @@ from loguru import logger
 
 from trax import __version__, files
 from trax.config import Settings
-from trax.errors import ControlError, DiskFailed, JobError, LedgerError, StorageError, TraxError
+from trax.errors import ControlError, DiskFailed, DiskFull, JobError, LedgerError, StorageError, TraxError
 from trax.intake.names import printable
 from trax.jobs import requests
 from trax.jobs.folders import StateFolders
-from trax.jobs.job import Job
+from trax.jobs.job import Job, Status
 from trax.jobs.ledger import Ledger
 from trax.pipeline.lanes import Lanes
 from trax.service.purging import Purger
@@ -57,6 +57,10 @@ class Commands:
             case {"command": "show", "job": str(text)}:
                 job = self._ledger.find(text)
                 return {**job_details(job, self._folders, self._settings.outbox_folder), **self._live(job)}
+            case {"command": "cancel"}:
+                done = self._change(request)
+                await self._workshop.until_let_go(done["cancelled"])  # whoever has an answer may rely on it, whatever ends Trax next
+                return done
             case _:
                 return self._change(request)
 
@@ -132,10 +136,12 @@ class Commands:
         return {**waits, "stage": live.stage, "progress": live.fraction, "speed": live.speed(now), "eta_seconds": live.eta_seconds(now)}
 
     def _waits_for(self, job: Job) -> dict[str, Any]:
-        if waiting := self._workshop.waiting.get(job.id):
+        if waiting := self._workshop.waiting.get(job.id) or self._receiver.waiting.get(job.id):
             return {"waits_for": waiting.what, "missing_bytes": waiting.missing_bytes}
-        owed = self._workshop.endings.owed.get(job.id)
-        return {"waits_for": printable(owed)} if owed else {}
+        if owed := self._workshop.endings.owed.get(job.id):
+            return {"waits_for": printable(owed)}
+        is_put_off = job.status is Status.QUEUED and (job.error or {}).get("code") in {StorageError.code, DiskFull.code}
+        return {"waits_for": printable(str((job.error or {})["what"]))} if is_put_off else {}
 
     def _daemon(self) -> dict[str, Any]:
         workers = [

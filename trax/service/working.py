@@ -81,10 +81,9 @@ class Workshop:
     def _until_due(self) -> float:
         # What is due already waits for a lane or for its twin, and their end wakes us; or for a disk, of which nothing tells.
         now = time.time()
-        moments = [now + PATIENCE] if self.waiting or self.endings.owed else []
+        pause = PATIENCE if self.waiting or self.endings.owed else _LOOK_AGAIN
         due = self._ledger.next_due(now)
-        moments += [] if due is None else [due]
-        return min(*moments, now + _LOOK_AGAIN) - now
+        return pause if due is None else min(pause, due - now)
 
     def _start_what_fits(self, group: asyncio.TaskGroup) -> None:
         now = time.time()
@@ -281,6 +280,11 @@ class Workshop:
         if task is not None:
             task.cancel()
         return job.id
+
+    async def until_let_go(self, job_id: str) -> None:
+        """Wait until nobody works on the job: the ledger then knows how it ended."""
+        if task := self._in_hand.get(job_id):
+            await asyncio.wait([task])
 
     def retry(self, text: str, settings: Settings | None) -> Job:
         """Put a job back into the queue, with its own settings or with `settings`. Raises JobError when its state does not allow it."""
