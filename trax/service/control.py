@@ -70,7 +70,7 @@ class ControlServer:
         if self._failure is not None:
             raise self._failure
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Stop listening and let all peers go."""
         if self._server is None:
             return

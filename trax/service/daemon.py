@@ -7,8 +7,12 @@ starts a new one, which recovers; a daemon that limped on without, say, its ledg
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import signal
 import time
+from collections.abc import Iterable
+from typing import Any, NoReturn
 
 from loguru import logger
 
@@ -19,17 +23,22 @@ from trax.jobs.folders import StateFolders
 from trax.jobs.ledger import Ledger
 from trax.jobs.seen import Seen
 from trax.pipeline.lanes import local_lanes
+from trax.service import retention
 from trax.service.commands import Commands
 from trax.service.control import ControlServer
-from trax.service.notify import notify, watchdog_seconds
+from trax.service.heartbeat import ComesRound, Heartbeat, feed_watchdog
+from trax.service.notify import notify
 from trax.service.purging import Purger
 from trax.service.receiving import Receiver
 from trax.service.recovering import recover
-from trax.service.retention import remove_outdated
+from trax.service.threads import Threads, to_the_end
 from trax.service.working import Workshop
 
 _HOUSEKEEPING_SECONDS = 5.0
-_RETENTION_SECONDS = 3600.0
+#: How often systemd is asked for patience while Trax recovers, and for how long, seconds: a recording of gigabytes may be half copied.
+_PATIENCE_EVERY, _PATIENCE = 10.0, 60.0
+#: How long a stop may take, seconds. A worker gets 3 s to give its task up; what a thread still copies, hashes or syncs is not waited for.
+_STOP_SECONDS = 8.0
 
 
 class Daemon:
@@ -44,47 +53,85 @@ class Daemon:
         self._ledger = Ledger(self._folders.ledger)
         self._seen = Seen(self._folders.ledger / "seen.log")
         self._lanes = local_lanes(settings)
+        self._threads = Threads()
+        self._heartbeat = Heartbeat()
         self._workshop = Workshop(settings, self._folders, self._ledger, self._seen, self._lanes)
         self._receiver = Receiver(settings, self._folders, self._ledger, self._seen, self._workshop)
         purger = Purger(settings, self._folders, self._ledger, self._seen)
-        self._commands = Commands(settings, self._folders, self._ledger, self._workshop, purger, self._lanes)
+        self._commands = Commands(settings, self._folders, self._ledger, self._workshop, self._receiver, purger, self._lanes)
         self._control = ControlServer(settings.socket_path, self._commands.handle)
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT. Raises the TraxError that made going on impossible."""
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
+        loop.set_default_executor(self._threads)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        self._make_durable()
-        recover(self._settings, self._folders, self._ledger, self._seen, self._workshop)
-        self._commands.apply_requests()
+        stopped = asyncio.create_task(stop.wait())
+        tasks = [asyncio.create_task(self._begin())]
+        first, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
+        if stopped not in first and _failure(first) is None:
+            tasks = self._loops()
+            first, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
+        logger.info("stopping")
+        notify(STOPPING=1)
+        for task in (*tasks, stopped):
+            task.cancel()
+        # What ended the first of them is the reason; what the others met while they were stopped may follow from it.
+        try:
+            async with asyncio.timeout(_STOP_SECONDS):
+                await asyncio.wait(tasks)
+                self._control.close()
+                await self._lanes.close()
+                await self._threads.rest()
+        except TimeoutError:
+            self._leave(_failure([*first, *tasks]))
+        if (failure := _failure([*first, *tasks])) is not None:
+            raise failure
+        logger.info("stopped")
+
+    async def _begin(self) -> None:
+        """Put everything right, which may take as long as copying a recording does, then be there for all. Raises TraxError."""
+        patience = asyncio.create_task(_ask_for_patience())
+        try:
+            await asyncio.to_thread(self._put_right)
+        finally:
+            patience.cancel()
         await self._control.start()
         notify(READY=1, STATUS="Watching the inbox")
         logger.info("traxd {} watches {}", __version__, self._settings.inbox_folder)
-        parts = (self._workshop.run(), self._receive(), self._keep_house(), self._control.run(), _feed_watchdog())
-        loops = [asyncio.create_task(part) for part in parts]
-        stopped = asyncio.create_task(stop.wait())
-        first, _ = await asyncio.wait([*loops, stopped], return_when=asyncio.FIRST_COMPLETED)
-        logger.info("stopping")
-        notify(STOPPING=1)
-        for task in (*loops, stopped):
-            task.cancel()
-        await asyncio.gather(*loops, return_exceptions=True)
-        await self._control.close()
-        await self._lanes.close()
-        # What ended the first of them is the reason; what the others met while they were stopped may follow from it.
-        for task in (*first, *loops):
-            if not task.cancelled() and (error := task.exception()) is not None:
-                raise error
-        logger.info("stopped")
 
-    def _make_durable(self) -> None:
-        """Before anything is concluded from it: what a daemon that was killed had done and not synced would be undone by a power cut."""
+    def _put_right(self) -> None:
+        # Before anything is concluded from it: what a daemon that was killed had done and not synced would be undone by a power cut.
         for folder in (self._settings.state_folder, self._settings.inbox_folder, self._settings.outbox_folder):
             files.sync_all(folder)
+        recover(self._settings, self._folders, self._ledger, self._seen, self._workshop)
+        self._commands.apply_requests()
 
-    async def _receive(self) -> None:
+    def _loops(self) -> list[asyncio.Task[None]]:
+        parts = (
+            self._workshop.run(self._heartbeat.of("the queue")),
+            self._receive(self._heartbeat.of("the inbox")),
+            self._keep_house(self._heartbeat.of("the housekeeping")),
+            self._control.run(),
+            feed_watchdog(self._heartbeat),
+        )
+        return [asyncio.create_task(part) for part in parts]
+
+    def _leave(self, failure: BaseException | None) -> NoReturn:
+        """End at once: Python itself would wait for its threads.
+
+        Whatever they are still at (a copy, a hash, a sync of hours of sound) may be ended at any moment, that is what recovery is for. The
+        lock is held until the process is gone, so the next daemon does not meet them at work.
+        """
+        logger.warning("stopped without waiting for what the disk still has to do: the next start does it again")
+        if failure is not None:
+            logger.critical("traxd stops: {}", failure)
+        self._control.close()
+        os._exit(0 if failure is None else 1)
+
+    async def _receive(self, comes_round: ComesRound) -> None:
         """Scan whenever something stirs, and at the latest after the rescan time: watching is a hint, scanning is the truth."""
         intake = self._settings.intake
         wake = self._workshop.unexamined
@@ -98,28 +145,37 @@ class Daemon:
         try:
             while True:
                 wake.clear()
-                pause = await self._receiver.look()
-                try:
-                    async with asyncio.timeout(min(pause, intake.rescan_seconds)):
+                pause = min(await self._receiver.look(comes_round), intake.rescan_seconds)
+                comes_round(pause)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
                         await wake.wait()
-                except TimeoutError:
-                    continue
         finally:
             watcher.cancel()
 
-    async def _keep_house(self) -> None:
+    async def _keep_house(self, comes_round: ComesRound) -> None:
+        days = self._settings.retention.archive_days
         next_removal = 0.0
         while True:
+            comes_round(_HOUSEKEEPING_SECONDS)
             await self._lanes.let_idle_go()
-            if time.monotonic() >= next_removal:
-                remove_outdated(self._folders, self._settings.retention.archive_days, time.time())
-                next_removal = time.monotonic() + _RETENTION_SECONDS
+            if days is not None and time.monotonic() >= next_removal:
+                # In threads: an archive of years takes its time, and meanwhile others have work to do.
+                for folder in await asyncio.to_thread(retention.outdated, self._folders, days, time.time()):
+                    comes_round(_HOUSEKEEPING_SECONDS)
+                    await to_the_end(retention.remove, folder, days)
+                next_removal = time.monotonic() + retention.pause(days)
             await asyncio.sleep(_HOUSEKEEPING_SECONDS)
 
 
-async def _feed_watchdog() -> None:
-    """Tell systemd that the loop turns: it is fed from the loop itself, so a loop that hangs is caught."""
-    seconds = watchdog_seconds() or float("inf")
+def _failure(tasks: Iterable[asyncio.Task[Any]]) -> BaseException | None:
+    """What ended the first of these that ended by an error."""
+    ended = (task for task in tasks if task.done() and not task.cancelled())
+    return next((error for task in ended if (error := task.exception()) is not None), None)
+
+
+async def _ask_for_patience() -> None:
+    """Have systemd wait on while Trax starts (sd_notify(3)): the time it gives a start is for one that has nothing to put right."""
     while True:
-        notify(WATCHDOG=1)
-        await asyncio.sleep(min(seconds / 3, 3600.0))
+        await asyncio.sleep(_PATIENCE_EVERY)
+        notify(EXTEND_TIMEOUT_USEC=int(_PATIENCE * 1e6), STATUS="Putting right what was left behind")

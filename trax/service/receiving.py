@@ -26,7 +26,7 @@ from trax.jobs.seen import Seen
 from trax.log import about
 from trax.pipeline.stages import snapshot_of
 from trax.service.heartbeat import ComesRound, seconds_for
-from trax.service.room import Room
+from trax.service.room import Room, Waiting
 from trax.service.threads import to_the_end
 from trax.service.working import Workshop
 
@@ -45,8 +45,10 @@ class Receiver:
         self._workshop = workshop
         self._inbox = Inbox(settings.inbox_folder, settings.intake.settle_seconds)
         self._room = Room(settings, folders)
-        #: A claim stopped half-way, or is not in the ledger yet: what the disk refused is done before the next look.
-        self._is_behind = False
+        #: What claimed jobs wait for that the ledger could not be told about yet.
+        self.waiting: dict[str, Waiting] = {}
+        #: Claims that stopped half-way or are not in the ledger yet: what the disk refused is done before the next look.
+        self._behind: dict[str, StorageError] = {}
 
     def touch(self, names: set[str]) -> None:
         """Events told of these files (paths relative to the inbox)."""
@@ -55,7 +57,7 @@ class Receiver:
     async def look(self, comes_round: ComesRound) -> float:
         """Take in whatever has settled; returns the seconds until another look may find more. Raises DiskFailed and LedgerError."""
         rest = self._settings.intake.rescan_seconds
-        if self._is_behind:
+        if self._behind:
             comes_round(_CATCH_UP_SECONDS)
             await self._catch_up()
         for job in self._ledger.by_status(Status.CLAIMED):
@@ -67,14 +69,15 @@ class Receiver:
         for name, sighting in settled.items():
             comes_round(3 * seconds_for(sighting.size))  # copied, read back, and validated
             await self._take_in(name, sighting)
-        if self._is_behind or self._ledger.by_status(Status.CLAIMED):
+        if self._behind or self._ledger.by_status(Status.CLAIMED):
             rest = min(rest, self._settings.intake.settle_seconds)
         upcoming = self._inbox.next_look()
         return rest if upcoming is None else min(rest, max(0.05, upcoming - time.monotonic()))
 
     def untaken(self) -> list[Untaken]:
-        """What stays in the inbox, and why."""
-        return self._inbox.untaken()
+        """What stays in the inbox or on the way out of it, and why."""
+        half = [Untaken(name, f"It is not taken whole yet. {error.what}", error.advice) for name, error in self._behind.items()]
+        return self._inbox.untaken() + half
 
     async def _catch_up(self) -> None:
         """Bring claims to their end and into the ledger, as recovery does at start."""
@@ -86,7 +89,7 @@ class Receiver:
         except (StorageError, JobError) as error:
             logger.debug("claims still wait: {}", error)
         else:
-            self._is_behind = False
+            self._behind.clear()
 
     async def _take_in(self, name: str, sighting: Sighting) -> None:
         now = time.time()
@@ -107,7 +110,8 @@ class Receiver:
             folder = await asyncio.to_thread(claim, self._settings.inbox_folder, sighting, job, self._folders)
         except StorageError as error:
             self._inbox.refuse(name, error)
-            self._is_behind |= self._folders.find(job.id) is not None
+            if self._folders.find(job.id) is not None:
+                self._behind[name] = error
             return
         if folder is None:
             self._inbox.unsettle(name)
@@ -118,7 +122,7 @@ class Receiver:
                 self._ledger.put(job)
             except DiskFull as error:
                 logger.warning("waits for room to be remembered: {}", error)
-                self._is_behind = True
+                self._behind[name] = error
             else:
                 await self.examine(job.id)
 
@@ -134,7 +138,11 @@ class Receiver:
         try:
             await self._examine(job_id)
         except DiskFull as error:
-            logger.warning("waits for room on the disk: {}", error)
+            if job_id not in self.waiting:
+                logger.warning("waits for room on the disk: {}", error)
+            self.waiting[job_id] = Waiting(f"room on the disk: {printable(error.what)}")
+        else:
+            self.waiting.pop(job_id, None)
 
     async def _examine(self, job_id: str) -> None:
         if (job := self._claimed(job_id)) is None:
