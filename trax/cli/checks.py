@@ -144,6 +144,18 @@ def libraries(found: Iterable[Mapping[str, Any]]) -> Check:
     return Check("ok", "libraries", ", ".join(f"{library['name']} {library['version']}" for library in listed))
 
 
+def sandbox(defences: Mapping[str, Any]) -> Check:
+    """What the kernel has to keep the decoder in, which meets what strangers made. `defences`: `landlock` (version, 0: none), `seccomp`."""
+    there = [f"Landlock {defences['landlock']}"] if defences["landlock"] else []
+    there += ["system-call filter"] if defences["seccomp"] else []
+    said = ", ".join((*there, "no new privileges", "resource limits"))
+    missing = [name for name, key in (("Landlock", "landlock"), ("a system-call filter", "seccomp")) if not defences[key]]
+    if missing:
+        advice = "Linux 5.13 or later has both, where the boot option lsm= and the container allow them."
+        return Check("warning", "sandbox", f"this kernel lacks {' and '.join(missing)}; the decoder is kept in by: {said}", advice)
+    return Check("ok", "sandbox", said)
+
+
 def models(installed: Sequence[Mapping[str, Any]], settings: Settings) -> list[Check]:
     """Whether there is a model that loads for every stage that is switched on."""
     broken = [model for model in installed if model.get("problem")]

@@ -90,6 +90,7 @@ def _models(settings: Settings) -> Iterator[Check]:
     try:
         facts = tool(settings, "doctor")
         yield checks.libraries(facts["libraries"])
+        yield checks.sandbox(facts["defences"])
         yield from checks.models(facts["models"], settings)
         for finding in facts["findings"]:
             yield Check("warning", "models", f"{finding['model']}: {finding['what']}", finding["advice"])

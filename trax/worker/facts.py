@@ -6,12 +6,14 @@ import importlib
 import importlib.metadata
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from trax.models.model import Model
 from trax.models.store import survey
+from trax.worker.sandbox import defences
 
 #: The native libraries by their names on the package index, with the module that each brings.
 _LIBRARIES = {
@@ -30,7 +32,8 @@ def facts(state_models: Path) -> dict[str, Any]:
     """Libraries, processor and models of this machine, JSON-ready; what fails is told, never raised.
 
     Returns:
-        `libraries`: [{"name", "version", "problem"}], `cpu`: see `cpu_facts`, `models`: [{"name", "kind", "engine", "scope", "problem"}],
+        `libraries`: [{"name", "version", "problem"}], `cpu`: see `cpu_facts`, `defences`: see `trax.worker.sandbox.Defences`,
+        `models`: [{"name", "kind", "engine", "scope", "problem"}],
         `findings`: what lies among the models and cannot be used. `problem` is None where all is well.
     """
     found = survey(state_models)
@@ -40,6 +43,7 @@ def facts(state_models: Path) -> dict[str, Any]:
             for name, module in _LIBRARIES.items()
         ],
         "cpu": cpu_facts(_cpuinfo(), len(os.sched_getaffinity(0))),
+        "defences": asdict(defences()),
         "models": [
             {"name": model.name, "kind": model.kind, "engine": model.engine, "scope": model.scope, "problem": _problem(_loader(model))}
             for model in found.models
