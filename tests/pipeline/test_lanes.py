@@ -112,14 +112,15 @@ def test_a_bad_recording_is_told_and_leaves_nothing(tmp_path, lanes, task, speec
     [
         (DecodeLimits(sound_seconds=1.0), RecordingTooLarge),
         (DecodeLimits(wall_seconds=0.01), WorkerHung),
+        (DecodeLimits(cpu_seconds=0), DamagedRecording),
         (DecodeLimits(memory=32 << 20), WorkerCrashed),
     ],
-    ids=["sound", "wall time", "memory"],
+    ids=["sound", "wall time", "processor time", "memory"],
 )
 def test_a_decode_keeps_to_its_limits(tmp_path, lanes, task, speech, limits, expected):
     async def main() -> None:
         async with lanes(limits=limits) as local:
-            with pytest.raises((expected, DamagedRecording) if limits.memory < 1 << 30 else expected):
+            with pytest.raises((expected, DamagedRecording) if limits.memory < 100 << 20 else expected):
                 await local.run(task(DECODE, source=str(speech)), ignore)
 
     run(main)
