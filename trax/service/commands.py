@@ -136,7 +136,8 @@ class Commands:
         return {**waits, "stage": live.stage, "progress": live.fraction, "speed": live.speed(now), "eta_seconds": live.eta_seconds(now)}
 
     def _waits_for(self, job: Job) -> dict[str, Any]:
-        if waiting := self._workshop.waiting.get(job.id) or self._receiver.waiting.get(job.id):
+        waiting = (self._receiver if job.status is Status.CLAIMED else self._workshop).waiting.get(job.id)
+        if waiting:
             return {"waits_for": waiting.what, "missing_bytes": waiting.missing_bytes}
         if owed := self._workshop.endings.owed.get(job.id):
             return {"waits_for": printable(owed)}
