@@ -25,7 +25,8 @@ def leave(folders: StateFolders, request: Mapping[str, Any]) -> Path:
     def fill(handle: IO[bytes]) -> None:
         handle.write(json.dumps(request).encode() + b"\n")
         if os.geteuid() == 0:
-            os.fchown(handle.fileno(), owner.st_uid, owner.st_gid)  # an administrator asks, the daemon's user has to read it
+            # an administrator asks, the daemon's user has to read it
+            os.fchown(handle.fileno(), owner.st_uid, owner.st_gid)  # noqa: TID251 - of a file that has no name and is not synced yet
 
     path = folders.requests / f"{time.time_ns():020d}-{secrets.token_hex(4)}.json"
     files.write_with(path, fill)

