@@ -11,8 +11,9 @@ from pathlib import Path
 
 import psutil
 
+from trax.config import Retries
 from trax.jobs.folders import SOURCE_FILE, StateFolders, home
-from trax.jobs.job import Job
+from trax.jobs.job import Job, Status
 from trax.jobs.ledger import Ledger
 
 _ERROR_ENDING = ".error.json"
@@ -71,15 +72,18 @@ def _jobs(root: Path, dropped: Mapping[str, str], jobs: list[Job]) -> Iterator[s
             yield f"Job {job.id} ({job.source_name}) is still {job.status}."
         elif not source.is_file():
             yield f"The recording of job {job.id} ({job.source_name}) is not kept in {home(job)}."
+        elif job.status is Status.FAILED and (job.attempts, (job.error or {}).get("code")) != (Retries().max_attempts, "worker-crashed"):
+            yield f"Job {job.id} ({job.source_name}) failed after {job.attempts} attempts: {(job.error or {}).get('what')}"
         elif hashlib.sha256(source.read_bytes()).hexdigest() != job.media_id:
             yield f"The recording of job {job.id} ({job.source_name}) is not what was dropped."
 
 
 def _remains(root: Path) -> list[Path]:
-    """What should not be there any more: anything in the inbox, in work or aside, half-written files, and sound that can be made again."""
+    """What should not be there any more: anything in the inbox, in work or aside, half-written files, and sound of jobs that are done."""
     inbox, outbox, state = root / "inbox", root / "outbox", root / "state"
     left = {path for folder in (inbox, state / "work", outbox / ".trax") for path in folder.rglob("*")}
-    left |= {path for pattern in (".trax-*.tmp", "pcm.raw") for folder in (outbox, state) for path in folder.rglob(pattern)}
+    left |= {path for folder in (outbox, state) for path in folder.rglob(".trax-*.tmp")}
+    left |= set((state / "archive").rglob("pcm.raw"))
     return sorted(left - {inbox / ".trax"})
 
 

@@ -29,7 +29,7 @@ from trax.jobs.ledger import Ledger
 
 SETTINGS = {
     "intake": {"settle_seconds": 0.4, "rescan_seconds": 3.0},
-    "retries": {"first_delay_seconds": 0.2, "max_delay_seconds": 2.0},
+    "retries": {"first_delay_seconds": 3.0, "max_delay_seconds": 10.0},
     "output": {"formats": ["json", "srt", "vtt"]},
 }
 _PATIENCE_S = 100.0
