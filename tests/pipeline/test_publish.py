@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from trax import files
+from trax import disk, files
+from trax.errors import StorageError
 from trax.intake.names import unique
 from trax.pipeline.publish import is_published, publish, read_manifest, stage
 
@@ -53,6 +54,15 @@ class Place:
 @pytest.fixture
 def place(tmp_path) -> Place:
     return Place(tmp_path)
+
+
+def test_a_file_in_the_place_of_a_subfolder_is_left_alone_and_said(place: Place) -> None:
+    (place.outbox / "sub").write_text("in the way")
+    with pytest.raises(StorageError, match="must be"):
+        place.publish("a", "1", outputs("a", "1"), "sub/talk")
+    assert place.seen() == {"sub": b"in the way"}
+    (place.outbox / "sub").unlink()
+    assert place.publish("a", "1", outputs("a", "1"), "sub/talk") == "sub/talk"
 
 
 def named(name: str, data: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -174,13 +184,13 @@ def killed_at(step: int) -> Iterator[list[str]]:
     """From the `step`-th change of the disk on, every change fails: as far as the disk is concerned, the process was killed."""
     steps: list[str] = []
 
-    def count(operation: files.Operation, _path: Path, _made: Path | None) -> None:
+    def count(operation: disk.Operation, _path: Path, _made: Path | None) -> None:
         steps.append(operation)
         if len(steps) >= step:
             raise Killed
 
     with pytest.MonkeyPatch.context() as patch, contextlib.suppress(Killed):
-        patch.setattr(files, "observer", count)
+        patch.setattr(disk, "observer", count)
         yield steps
 
 

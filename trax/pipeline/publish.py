@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import IO
 
 from trax import files
+from trax.errors import StorageError
+from trax.intake.names import printable
 from trax.jobs.outputs import ENDINGS, ERROR_ENDING, RESULT_ENDING, SIDE_FOLDER
 
 MANIFEST_FILE = "published.json"
@@ -154,6 +156,18 @@ def _write(path: Path, pieces: Iterable[bytes]) -> str:
     return digest.hexdigest()
 
 
+def _where_a_rename_leads_to(parent: Path, staged: Staged) -> Staged:
+    """The staged outputs on the file system of `parent`, which may be a mount within the outbox: no rename leads from one to another."""
+    if parent.stat().st_dev == staged.folder.stat().st_dev:
+        return staged
+    beside = Staged(parent / SIDE_FOLDER / staged.folder.name, staged.hashes)
+    files.make_folder(beside.folder)
+    for ending in staged.hashes:
+        files.copy(staged.path(ending), beside.path(ending))
+    files.remove_tree(staged.folder)
+    return beside
+
+
 def publish(
     outbox: Path,
     folder: Path,
@@ -168,6 +182,11 @@ def publish(
     """
     own = _still_own(outbox, read_manifest(folder).all_hashes)
     name = choose_name(lambda wanted: _is_taken(outbox, wanted, own))
+    parent = (outbox / name).parent
+    files.make_folder(parent)
+    if not parent.is_dir():
+        what = "A file lies where this folder of the outbox must be."
+        raise StorageError(what, file=printable(str(parent)), advice="Move or rename that file; Trax goes on by itself.")
     targets = {f"{name}{ending}": ending for ending in staged.hashes}
     replaced = {relative for relative in targets if os.path.lexists(outbox / relative)}
     hashes = {relative: staged.hashes[ending] for relative, ending in targets.items()}
@@ -179,7 +198,7 @@ def publish(
         if (relative not in targets or relative == last) and _is(outbox / relative, own[relative]):
             files.remove(outbox / relative)
             replaced.discard(relative)
-    files.make_folder((outbox / name).parent)
+    staged = _where_a_rename_leads_to(parent, staged)
     placed: list[str] = []
     for relative, ending in targets.items():
         try:
@@ -190,6 +209,8 @@ def publish(
             return publish(outbox, folder, run, staged, choose_name)
         placed.append(relative)
     files.remove_tree(staged.folder)
+    if staged.folder.parent != outbox / SIDE_FOLDER:
+        files.remove_if_empty(staged.folder.parent)
 
     manifest = Manifest(run, name, hashes)
     _write_manifest(folder, manifest)
