@@ -1,17 +1,13 @@
 """The only code that writes, syncs, renames, copies and removes. Everything durable goes through here.
 
 A rename is only durable once the folder that holds the name is synced, and a file's bytes only once the file is: so each
-function here returns when what it did would survive a power cut. An fsync that failed may have dropped the dirty pages and
-would succeed when repeated, so it is never repeated: it raises `DiskFailed`, which is no `StorageError`, and ends the daemon.
-
-Whatever changes what a power cut would leave is told to `observer` just before. Through it the tests end Trax at each of these points,
-make any fsync fail, and write down the history of a disk to play a power cut from it.
+function here returns when what it did would survive a power cut. It raises StorageError when the disk refuses, and DiskFailed (see
+`trax.disk`) when nothing more may be built on it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import fcntl
 import hashlib
@@ -21,98 +17,16 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO
 
-from trax.errors import DiskFailed, DiskFull, StorageError
+from trax.disk import fsync, sync_folder, tell, told
+from trax.errors import StorageError
 
 FILE_MODE = 0o640
 FOLDER_MODE = 0o750
 _TEMPORARY = ".trax-{}.tmp"
 _CHUNK = 1 << 20
 _NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
-_NO_SYNC_OF_FOLDERS = {errno.EINVAL, errno.ENOTSUP}
-_NO_RIGHT = {errno.EACCES, errno.EPERM, errno.EROFS}
-_WHO_MAY = "Check who may write there, or use sudo; `sudo -u trax trax-ctl doctor` tells what the service may."
-
-
-Operation = Literal[
-    "create", "append", "fsync", "fsync folder", "syncfs", "mkdir", "chmod", "chown", "rename", "link", "symlink", "unlink", "rmdir"
-]
-Observer = Callable[[Operation, Path, Path | None], None]
-#: Told of each operation before it is done: what it is, the path it is about, the further path it makes. Installed by tests alone.
-observer: Observer | None = None
-
-
-def _tell(operation: Operation, path: Path, made: Path | None = None) -> None:
-    if observer is not None:
-        observer(operation, path, made)
-
-
-def storage_error(action: str, error: OSError, path: Path | None = None) -> StorageError:
-    """What the disk refused, as an error of ours: "Could not <action>", and DiskFull when it was for lack of room."""
-    kind = DiskFull if error.errno in _NO_ROOM else StorageError
-    file = None if path is None else _shown(path)
-    return kind(f"Could not {action}: {error.strerror}.", file=file, advice=_WHO_MAY if error.errno in _NO_RIGHT else None)
-
-
-def _shown(path: Path) -> str:
-    return os.fsencode(path).decode(errors="backslashreplace")
-
-
-@contextlib.contextmanager
-def _told(action: str, path: Path) -> Iterator[None]:
-    """Turn an OSError into an error of ours."""
-    try:
-        yield
-    except OSError as error:
-        raise storage_error(action, error, path) from error
-
-
-def _fsync(descriptor: int, path: Path, operation: Operation = "fsync", *, named: Path | None = None) -> None:
-    """Raises OSError for lack of room, DiskFailed that names the file otherwise."""
-    try:
-        _tell(operation, path)
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno in _NO_ROOM:
-            raise
-        raise DiskFailed(f"The disk did not keep what was written: {error.strerror}.", file=_shown(named or path)) from error
-
-
-def sync(descriptor: int, path: Path) -> None:
-    """Make the bytes of an open file durable; `path` is what it is called."""
-    with _told("sync", path):
-        _fsync(descriptor, path)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    with _told("sync the folder", folder):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            _fsync(descriptor, folder, "fsync folder")
-        except DiskFailed as error:
-            # a file system that cannot be asked (EINVAL) is not a disk that failed
-            if not (isinstance(error.__cause__, OSError) and error.__cause__.errno in _NO_SYNC_OF_FOLDERS):
-                raise
-        finally:
-            os.close(descriptor)
-
-
-def sync_all(folder: Path) -> None:
-    """Make everything durable that is on the file system of `folder`, whoever wrote it (syncfs(2)).
-
-    A process that was killed leaves what it had not synced yet: its successor sees it, and a power cut would take it away again.
-    """
-    with _told("sync the disk of", folder):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            _tell("syncfs", folder)
-            if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) != 0:
-                raise DiskFailed(f"The disk did not keep what was written: {os.strerror(ctypes.get_errno())}.", file=_shown(folder))
-        finally:
-            os.close(descriptor)
 
 
 def make_folder(folder: Path, mode: int = FOLDER_MODE) -> None:
@@ -121,11 +35,11 @@ def make_folder(folder: Path, mode: int = FOLDER_MODE) -> None:
         return
     if folder.parent != folder:
         make_folder(folder.parent, mode)
-    with _told("create the folder", folder), contextlib.suppress(FileExistsError):
-        _tell("mkdir", folder)
+    with told("create the folder", folder), contextlib.suppress(FileExistsError):
+        tell("mkdir", folder)
         folder.mkdir(mode)  # inherits the group, and that what is put in it does too, where its parent says so
         if stat.S_IMODE(folder.stat().st_mode) & 0o777 != mode:  # the umask must not decide who may look in
-            _tell("chmod", folder)
+            tell("chmod", folder)
             folder.chmod(mode)
     sync_folder(folder.parent)
 
@@ -137,7 +51,7 @@ def temporary_beside(path: Path) -> Path:
 
 def remove_temporaries(folder: Path) -> None:
     """Remove what a writer that was killed left in the folder, durably. Only for folders to which nobody writes in the meantime."""
-    with _told("remove temporary files", folder):
+    with told("remove temporary files", folder):
         left = list(folder.glob(_TEMPORARY.format("*")))
         for path in left:
             _unlink_tree(path)
@@ -158,18 +72,18 @@ def replacing(path: Path, mode: int = FILE_MODE) -> Iterator[IO[bytes]]:
     """
     temporary = temporary_beside(path)
     try:
-        with _told("write", path):
-            _tell("create", temporary)
-            with open(temporary, "x+b", opener=_closed) as handle:  # noqa: PTH123 - Path.open takes no opener
+        with told("write", path):
+            tell("create", temporary)
+            with open(temporary, "x+b", opener=_closed) as handle:
                 os.fchmod(handle.fileno(), mode)
                 yield handle
                 handle.flush()
-                _fsync(handle.fileno(), temporary, named=path)  # before the rename: the name must never stand for half a file
-            _tell("rename", temporary, path)
+                fsync(handle.fileno(), temporary, named=path)  # before the rename: the name must never stand for half a file
+            tell("rename", temporary, path)
             temporary.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):  # what happened first is what is told
-            _tell("unlink", temporary)
+            tell("unlink", temporary)
             temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
@@ -188,14 +102,14 @@ def write_bytes(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
 
 def append(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
     """Add `data` to the end of a file and sync it; the file is created when missing."""
-    with _told("append to", path):
-        _tell("append", path)
+    with told("append to", path):
+        tell("append", path)
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, mode)
         try:
             view = memoryview(data)
             while view:
                 view = view[os.write(descriptor, view) :]
-            _fsync(descriptor, path)
+            fsync(descriptor, path)
             is_new = os.fstat(descriptor).st_size == len(data)
         finally:
             os.close(descriptor)
@@ -210,9 +124,9 @@ def hand_over(folder: Path, like: Path) -> None:
     """
     if os.geteuid() != 0:
         return
-    with _told("give away", folder):
+    with told("give away", folder):
         owner = like.stat()
-        _tell("chown", folder)
+        tell("chown", folder)
         descriptor = os.open(folder, os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
             for name in os.listdir(descriptor):  # noqa: PTH208 - by descriptor: by name it could be another folder by now
@@ -228,12 +142,12 @@ def rename(source: Path, target: Path) -> None:
     Raises OSError with errno EXDEV when the two are on different mounts, StorageError otherwise.
     """
     try:
-        _tell("rename", source, target)
+        tell("rename", source, target)
         source.rename(target)
     except OSError as error:
         if error.errno == errno.EXDEV:
             raise
-        with _told("move", source):
+        with told("move", source):
             raise
     sync_folder(target.parent)
     if source.parent != target.parent:
@@ -247,13 +161,13 @@ def rename_new(source: Path, target: Path) -> None:
     takes the name in the same instant would be replaced.
     """
     try:
-        _tell("link", source, target)
+        tell("link", source, target)
         os.link(source, target, follow_symlinks=False)
     except FileExistsError:
         raise
     except OSError as error:
         if error.errno not in _NO_HARD_LINKS:
-            with _told("move", source):
+            with told("move", source):
                 raise
         if os.path.lexists(target):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from error
@@ -265,8 +179,8 @@ def rename_new(source: Path, target: Path) -> None:
 
 def link(target: Path, name: Path) -> None:
     """Make `name` a symbolic link to `target`, durably."""
-    with _told("make the link", name):
-        _tell("symlink", target, name)
+    with told("make the link", name):
+        tell("symlink", target, name)
         name.symlink_to(target)
     sync_folder(name.parent)
 
@@ -293,7 +207,7 @@ def copy(source: Path | int, target: Path, mode: int = FILE_MODE) -> str:
                 handle.write(chunk)
 
     write_with(target, fill, mode)
-    with _told("read back", target):
+    with told("read back", target):
         arrived = sha256_of(target)
     if arrived != digest.hexdigest():
         raise StorageError("The copy differs from the original.", file=str(target))
@@ -302,8 +216,8 @@ def copy(source: Path | int, target: Path, mode: int = FILE_MODE) -> str:
 
 def remove(path: Path) -> None:
     """Remove a file or a link, durably; one that is gone already is fine."""
-    with _told("remove", path):
-        _tell("unlink", path)
+    with told("remove", path):
+        tell("unlink", path)
         path.unlink(missing_ok=True)
     sync_folder(path.parent)
 
@@ -314,12 +228,12 @@ def remove_tree(folder: Path) -> None:
     It loses its name first: whenever we are ended, it is there whole, or gone but for what `remove_temporaries` finds.
     """
     if folder.exists():
-        with _told("remove", folder):
+        with told("remove", folder):
             aside = temporary_beside(folder)
-            _tell("rename", folder, aside)
+            tell("rename", folder, aside)
             folder.rename(aside)
         sync_folder(folder.parent)
-        with _told("remove", folder):
+        with told("remove", folder):
             _unlink_tree(aside)
         sync_folder(folder.parent)
 
@@ -328,17 +242,17 @@ def _unlink_tree(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         for inside in path.iterdir():
             _unlink_tree(inside)
-        _tell("rmdir", path)
+        tell("rmdir", path)
         path.rmdir()
     else:
-        _tell("unlink", path)
+        tell("unlink", path)
         path.unlink(missing_ok=True)
 
 
 def remove_if_empty(folder: Path) -> bool:
     """Remove a folder in which nothing is, durably; tells whether it is gone."""
     try:
-        _tell("rmdir", folder)
+        tell("rmdir", folder)
         folder.rmdir()
     except FileNotFoundError:
         return True
@@ -350,14 +264,14 @@ def remove_if_empty(folder: Path) -> bool:
 
 def free_bytes(folder: Path) -> int:
     """Bytes that may still be written to the file system of `folder`."""
-    with _told("ask for the room", folder):
+    with told("ask for the room", folder):
         return shutil.disk_usage(folder).free
 
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[bool]:
     """Hold an exclusive `flock` on `path` for the block; yields False at once when another process has it."""
-    with _told("open", path):
+    with told("open", path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
     try:
         try:

@@ -16,7 +16,7 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One operation as told to the observer of `trax.files`, paths relative to the root; `data` is what a synced file held."""
+    """One operation as told to `trax.disk.observer`, paths relative to the root; `data` is what a synced file held."""
 
     operation: str
     path: str

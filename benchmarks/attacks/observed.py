@@ -22,7 +22,7 @@ from typing import IO
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from attacks.disk import Event
-from trax import files
+from trax import disk
 from trax.service.main import main as traxd
 
 SYNCS = {"fsync", "fsync folder", "syncfs"}
@@ -38,7 +38,7 @@ class Point:
 
 
 class Observer:
-    """Told of each operation; see `trax.files.observer`. Paths in the history are relative to `root`."""
+    """Told of each operation; see `trax.disk.observer`. Paths in the history are relative to `root`."""
 
     def __init__(self, root: Path, point: Point) -> None:
         self._root = root.resolve()
@@ -87,7 +87,7 @@ def read_history(path: Path) -> list[Event]:
 def main() -> int:
     """Run the daemon; returns its exit status."""
     root, point, *arguments = sys.argv[1:]
-    files.observer = Observer(Path(root), Point(**json.loads(point)))
+    disk.observer = Observer(Path(root), Point(**json.loads(point)))
     return traxd(arguments)
 
 

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import yaml
 
 from attacks.observed import Observer, Point
-from trax import files
+from trax import disk, files
 from trax.pipeline.lanes import OnProgress, StageTask, WorkerView
 from trax.pipeline.stages import STAGES
 
@@ -133,7 +133,7 @@ def _become_daemon(asked: Mapping[str, Any], root: Path, made: Path) -> None:
         from trax.service.main import main
 
         vars(daemon)["local_lanes"] = lambda _settings: RecordedLanes(made)
-        files.observer = Observer(root, Point(**asked["point"]))
+        disk.observer = Observer(root, Point(**asked["point"]))
         status = main(["--config", asked["config"]])
     finally:
         os._exit(status)

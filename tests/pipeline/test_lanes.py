@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from trax import files
+from trax import disk
 from trax.errors import (
     DamagedRecording,
     DiskFull,
@@ -146,7 +146,7 @@ def test_a_disk_without_room_for_the_sound_is_told_as_such(tmp_path, lanes, task
 
     async def main() -> None:
         async with lanes() as local:
-            monkeypatch.setattr(files, "observer", full)
+            monkeypatch.setattr(disk, "observer", full)
             with pytest.raises(DiskFull, match="No space left"):
                 await local.run(task(DECODE, source=str(speech)), ignore)
             monkeypatch.undo()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rig import WORDS, Traxd, everything_below
 
-from trax import files
+from trax import disk, files
 from trax.config import Settings
 from trax.errors import JobError
 from trax.jobs import requests
@@ -148,10 +148,10 @@ def end_before() -> Iterator[Callable[[int], None]]:
             if left < 0:
                 raise _EndedError
 
-        files.observer = observe
+        disk.observer = observe
 
     yield install
-    files.observer = None
+    disk.observer = None
 
 
 def test_ended_anywhere_it_is_not_begun_or_done_to_the_end(tmp_path: Path, end_before: Callable[[int], None]) -> None:
@@ -170,7 +170,7 @@ def test_ended_anywhere_it_is_not_begun_or_done_to_the_end(tmp_path: Path, end_b
         else:
             break
         finally:
-            files.observer = None
+            disk.observer = None
         root.open()
         for folder in (root.folders.root / part for part in ("ledger", "requests", *Part)):  # as the daemon does at its start
             files.remove_temporaries(folder)

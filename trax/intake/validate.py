@@ -9,7 +9,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from trax import files
+from trax import disk
 from trax.config import Intake
 from trax.errors import EmptyRecording, RecordingTooLarge, StorageError, UnreadableRecording, UnsupportedRecording
 from trax.intake.beneath import regular_file
@@ -68,7 +68,7 @@ def _validate(descriptor: int, path: Path, settings: Intake, name: str, *, is_ou
     if is_ours:
         # Whoever dropped it did not: what is known by its hash must not be lost to a power cut. Before the hash is taken, for what is
         # written to a mapping changes the time of the file only where the page was clean.
-        files.sync(descriptor, path)
+        disk.sync(descriptor, path)
     before = os.fstat(descriptor)
     _check(before, settings, name)
     digest = hashlib.sha256()

@@ -13,7 +13,7 @@ from typing import Any
 
 from loguru import logger
 
-from trax import files
+from trax import disk, files
 from trax.errors import DamagedRecording, RecordingTooLarge, WorkerCrashed, WorkerHung
 from trax.pipeline.process import ChildProcess
 from trax.text import printable
@@ -41,7 +41,7 @@ async def decode(source: Path, target: Path, extension: str, limits: DecodeLimit
     try:
         with files.replacing(target) as pcm:  # a new file: a child that outlived its daemon may still write to a former one
             result = await _decode(source_fd, pcm.fileno(), extension, limits, on_progress)
-            await asyncio.to_thread(files.sync, pcm.fileno(), Path(pcm.name))  # hours of sound take seconds to sync: not in the loop
+            await asyncio.to_thread(disk.sync, pcm.fileno(), Path(pcm.name))  # hours of sound take seconds to sync: not in the loop
     finally:
         os.close(source_fd)
     return result
@@ -51,7 +51,7 @@ def _open(path: Path) -> int:
     try:
         return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
-        raise files.storage_error("open the file", error, path) from error
+        raise disk.storage_error("open the file", error, path) from error
 
 
 async def _decode(

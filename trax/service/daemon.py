@@ -16,14 +16,15 @@ from typing import Any, NoReturn
 
 from loguru import logger
 
-from trax import __version__, files
+from trax import __version__, disk, files
 from trax.config import Settings
 from trax.intake.watch import changes
 from trax.jobs.folders import StateFolders
+from trax.jobs.job import Status
 from trax.jobs.ledger import Ledger
 from trax.jobs.seen import Seen
 from trax.pipeline.lanes import local_lanes
-from trax.service import retention
+from trax.service import retaking, retention
 from trax.service.commands import Commands
 from trax.service.control import ControlServer
 from trax.service.heartbeat import ComesRound, Heartbeat, feed_watchdog
@@ -105,7 +106,7 @@ class Daemon:
     def _put_right(self) -> None:
         # Before anything is concluded from it: what a daemon that was killed had done and not synced would be undone by a power cut.
         for folder in (self._settings.state_folder, self._settings.inbox_folder, self._settings.outbox_folder):
-            files.sync_all(folder)
+            disk.sync_all(folder)
         recover(self._settings, self._folders, self._ledger, self._seen, self._workshop)
         self._commands.apply_requests()
 
@@ -165,6 +166,11 @@ class Daemon:
                     comes_round(_HOUSEKEEPING_SECONDS)
                     await to_the_end(retention.remove, folder, days)
                 next_removal = time.monotonic() + retention.pause(days)
+            answered = self._ledger.by_status(Status.FAILED, Status.COMPLETED)
+            for job in await asyncio.to_thread(retaking.went_on, answered, self._folders, time.time()):
+                if self._ledger.get(job.id) == job:  # nobody asked for anything else meanwhile
+                    retaking.retake(job, self._ledger, self._folders, time.time())
+                    self._workshop.unexamined.set()
             await asyncio.sleep(_HOUSEKEEPING_SECONDS)
 
 
