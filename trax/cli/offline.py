@@ -1,4 +1,7 @@
-"""What trax-ctl does where no daemon answers: it reads the ledger, and leaves requests that the daemon applies when it starts."""
+"""What trax-ctl does where no daemon answers: it reads the ledger, and leaves requests that the daemon applies when it starts.
+
+What reads the ledger is loaded only then: a status that a running daemon gives is to be there at once.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trax import files
 from trax.config import Settings
@@ -14,9 +17,10 @@ from trax.errors import DaemonAbsent, DaemonBusy, TraxError
 from trax.jobs import job as machine
 from trax.jobs.folders import StateFolders
 from trax.jobs.job import Job
-from trax.jobs.ledger import Ledger
 from trax.jobs.requests import leave
-from trax.service.views import job_details, status_view
+
+if TYPE_CHECKING:
+    from trax.jobs.ledger import Ledger
 
 
 def open_ledger(settings: Settings) -> Ledger:
@@ -26,6 +30,8 @@ def open_ledger(settings: Settings) -> Ledger:
         DaemonAbsent: There is none, or it may not be read.
         LedgerError: It is damaged.
     """
+    from trax.jobs.ledger import Ledger
+
     folder = StateFolders(settings.state_folder).ledger
     try:
         os.scandir(folder).close()
@@ -53,11 +59,15 @@ def is_locked(settings: Settings) -> bool:
 
 def status(settings: Settings) -> dict[str, Any]:
     """The status as far as the ledger knows it: `daemon` is None and nothing has progress. Raises as `open_ledger`."""
+    from trax.service.views import status_view
+
     return status_view(open_ledger(settings))
 
 
 def show(settings: Settings, text: str) -> dict[str, Any]:
     """The one job that `text` names. Raises JobError, and as `open_ledger`."""
+    from trax.service.views import job_details
+
     return job_details(open_ledger(settings).find(text), StateFolders(settings.state_folder), settings.outbox_folder)
 
 
