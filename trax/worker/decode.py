@@ -69,8 +69,8 @@ def _decode(asked: argparse.Namespace, channel: Channel) -> dict[str, Any]:
 
     limits = Limits(asked.memory_bytes, asked.cpu_seconds, asked.output_bytes)
     source = FileIO(0, "rb", closefd=False)
+    undefended = seal()  # first: Landlock itself takes a descriptor
     forbid_new_files(keep=asked.output_fd)
-    undefended = seal()
     on_headway = partial(grant_time, asked.cpu_seconds)
     on_headway()
     info = decode(source, asked.output_fd, asked.extension, limits, Progress(channel), on_headway)

@@ -24,7 +24,7 @@ SECCOMP = "system-call filter"
 _NOT_EXECUTABLE = When(argument=2, without=mmap.PROT_EXEC)
 #: What code needs that computes, and reads and writes what is open: see `seal`. Here, the conditions follow.
 _NEEDED_TO_COMPUTE = (
-    *("read", "pread64", "write", "writev", "lseek", "close", "fstat"),
+    *("read", "pread64", "write", "writev", "lseek", "close", "dup", "fstat"),
     *("brk", "munmap", "mremap", "madvise", "futex", "sched_yield", "sched_getaffinity", "getrandom", "getpid", "gettid"),
     *("clock_gettime", "clock_nanosleep", "gettimeofday", "nanosleep"),
     *("rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "restart_syscall", "exit", "exit_group"),

@@ -31,7 +31,7 @@ _MACHINES = {"x86_64": (0xC000_003E, 0), "aarch64": (0xC000_00B7, 1)}
 _NUMBERS = {
     "accept": (43, 202), "accept4": (288, 242), "add_key": (248, 217), "bind": (49, 200), "bpf": (321, 280), "brk": (12, 214),
     "chroot": (161, 51), "clock_gettime": (228, 113), "clock_nanosleep": (230, 115), "close": (3, 57), "connect": (42, 203),
-    "delete_module": (176, 106), "execve": (59, 221), "execveat": (322, 281), "exit": (60, 93), "exit_group": (231, 94),
+    "delete_module": (176, 106), "dup": (32, 23), "execve": (59, 221), "execveat": (322, 281), "exit": (60, 93), "exit_group": (231, 94),
     "finit_module": (313, 273), "fstat": (5, 80), "futex": (202, 98), "getpid": (39, 172), "getrandom": (318, 278), "gettid": (186, 178),
     "gettimeofday": (96, 169), "init_module": (175, 105), "io_uring_enter": (426, 426), "io_uring_register": (427, 427),
     "io_uring_setup": (425, 425), "kexec_file_load": (320, 294), "kexec_load": (246, 104), "keyctl": (250, 219), "kill": (62, 129),
