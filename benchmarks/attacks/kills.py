@@ -32,7 +32,7 @@ def attack(size: Size, work: Path) -> Findings:
     why_not = _why_no_mounts()
     if why_not:
         return Findings(f"{here.tried} Not tried with inbox and outbox on other mounts: {why_not}.", here.violations, here.figures)
-    there = _on_other_mounts(work / "mounts", max(3, size.files // _SHARE), max(2, size.kills // _SHARE), size.seed + 1)
+    there = _on_other_mounts(work / "mounts", max(2, size.files // _SHARE), max(1, size.kills // _SHARE), size.seed + 1)
     return Findings(
         f"{here.tried} With inbox and outbox on mounts of their own: {there.tried}",
         (*here.violations, *(f"On other mounts: {violation}" for violation in there.violations)),
