@@ -33,7 +33,7 @@ help:
 	@echo 'make demo       the daemon on a throw-away folder, a short conversation, its subtitles'
 	@echo 'make test       lint, types, import rules and tests'
 	@echo 'make accuracy   error rates on real speech (TRAX_DATA names it; default ../shared/data)'
-	@echo 'make bench      idle cost, 200 files at once, memory over an hour (as above; QUICK=1: in ten minutes)'
+	@echo 'make bench      idle cost, the ledger, 200 files at once, memory over an hour (as above; QUICK=1: in ten minutes)'
 	@echo 'make reliability  attacks on every promise of docs/reliability.md (QUICK=1: in twenty minutes)'
 	@echo 'make soak       a thousand jobs through one daemon (JOBS=)'
 	@echo 'make setup      the virtual environment and the built-in models; the others do it by themselves'
@@ -57,7 +57,7 @@ accuracy: setup
 	@$(VENV)/bin/python benchmarks/accuracy.py $(if $(QUICK),,--write docs/accuracy.md)
 
 bench: setup
-	@status=0; for each in idle many_files memory; do $(VENV)/bin/python benchmarks/$$each.py || status=$$?; done; exit $$status
+	@status=0; for each in idle ledger many_files memory; do $(VENV)/bin/python benchmarks/$$each.py || status=$$?; done; exit $$status
 
 # KILLS= FILES= SEED= JOBS= set how hard they try; ONLY=kills,links runs some; WRITE=1 puts the figures into the page.
 export KILLS FILES SEED JOBS ONLY QUICK
