@@ -10,9 +10,9 @@ from __future__ import annotations
 from trax.errors import DamagedRecording, UnsupportedRecording
 
 #: Less than this a recording of any length does not take, bytes for a second of sound.
-LEAST_BYTES = 16
+LEAST_BYTES = 20
 #: A recording may begin with this much of nothing, or be it, seconds.
-GRACE_SECONDS = 600.0
+GRACE_SECONDS = 120.0
 #: Some containers leave out what each packet begins with, so there may be somewhat more sound than file.
 GRACE_BYTES = 1 << 20
 
@@ -36,5 +36,5 @@ def check_form(sample_rate: int, channels: int) -> None:
     """Raises UnsupportedRecording for samples that nothing records: `sample_rate` in Hz."""
     if not LEAST_RATE <= sample_rate <= MOST_RATE:
         raise UnsupportedRecording(f"The sound has {sample_rate:,} samples a second; {LEAST_RATE:,} to {MOST_RATE:,} are taken.")
-    if not 1 <= channels <= MOST_CHANNELS:
-        raise UnsupportedRecording(f"The sound has {channels:,} channels; at most {MOST_CHANNELS} are taken.")
+    if not 1 <= channels <= MOST_CHANNELS:  # to FFmpeg, more than it can lay out are none
+        raise UnsupportedRecording(f"The sound has no channels, or too many: 1 to {MOST_CHANNELS} are taken.")
