@@ -209,7 +209,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def reopen(self) -> None:
-        self.apply("reopen", {Status.RUNNING}, "now")
+        self.apply("reopen", {Status.RUNNING, Status.FAILED, Status.COMPLETED}, "now")
 
     @rule(has_progressed=st.booleans())
     def crash_and_recover(self, has_progressed: bool) -> None:  # noqa: FBT001 - hypothesis draws it

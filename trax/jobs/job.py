@@ -11,6 +11,7 @@
     CLAIMED, QUEUED ──fail──▶ FAILED                        a recording that does not pass validation, or is gone
     CLAIMED, QUEUED ──complete──▶ COMPLETED                 answered with the result of an earlier job (`duplicate_of`)
     CLAIMED, QUEUED, RUNNING ──cancel──▶ CANCELLED
+    FAILED, COMPLETED ──reopen──▶ CLAIMED                   the recording went on after it was answered
     FAILED, CANCELLED, COMPLETED, QUEUED (waiting) ──retry──▶ QUEUED      a completed job only with other settings
 
 A job that never passed validation (`media_id` is empty) goes back to CLAIMED when it is retried. Every start is made durable by the caller
@@ -175,8 +176,8 @@ def wait(job: Job, error: TraxError, now: float, seconds: float) -> Job:
 
 
 def reopen(job: Job, now: float) -> Job:
-    """Running → claimed, because the recording changed after it was validated: it is validated again; the attempt is given back."""
-    _require(job, "reopened", Status.RUNNING)
+    """Running, failed or completed → claimed, because the recording changed after it was looked at: all begins anew, nothing is charged."""
+    _require(job, "reopened", Status.RUNNING, Status.FAILED, Status.COMPLETED)
     return _changed(
         job,
         now,
@@ -186,8 +187,11 @@ def reopen(job: Job, now: float) -> Job:
         modified=None,
         duration=None,
         stage=None,
-        attempts=job.attempts - 1,
+        error=None,
+        attempts=job.attempts - 1 if job.status is Status.RUNNING else 0,
         interruptions=0,
+        finished=None,
+        duplicate_of=None,
     )
 
 
