@@ -27,8 +27,8 @@ from trax.audio.complete import is_duration_stated, missing_bytes
 from trax.audio.formats import DECODERS, DEMUXERS, agree, container_for, has_magic
 from trax.audio.mixdown import Mixdown
 from trax.audio.plausible import check_coded, check_form, check_length
+from trax.disk import storage_error
 from trax.errors import DamagedRecording, EmptyRecording, NoAudio, RecordingTooLarge, UnsupportedRecording
-from trax.files import storage_error
 from trax.transcript import SAMPLE_BYTES, SAMPLE_RATE
 
 _READ_BYTES = 1 << 18
