@@ -10,9 +10,8 @@ import mmap
 import os
 import shutil
 import signal
-import threading
 import time
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,25 +25,30 @@ _SETTLE_S = 0.5
 _RESCAN_S = 3.0
 #: Seconds a busy machine may take over what is waited for.
 _PATIENCE_S = 240.0
-_QUEUE = Path("/proc/sys/fs/inotify/max_queued_events")
 
 
 def attack(size: Size, work: Path) -> Findings:
     """See the module."""
-    clips = list(speech_clips(work / "clips", 16, seed=size.seed))
-    violations: list[str] = []
-    figures: list[str] = []
-    files = size.pick(20_000, 6_000, 0)
-    violations += _missed(work / "missed", clips[:5], files, figures)
-    for name, preexec in (("pauses", None), ("pauses of others", without_right("CAP_LEASE"))):
-        violations += _pauses(work / name, clips[5:], size.pick(4, 2, 1), own=preexec is None, preexec=preexec)
+    clips = speech_clips(work / "clips", 16, seed=size.seed)
+    files = size.pick(20_000, 6_000, 500)
+    rounds = size.pick(4, 2, 1)
+    with ThreadPoolExecutor() as together:  # they wait most of the time
+        missed = together.submit(_missed, work / "missed", clips[:5], files)
+        own = together.submit(_pauses, work / "own", clips[5:], rounds, own=True)
+        others = together.submit(_pauses, work / "others", clips[5:], rounds, own=False)
+    figures, violations = missed.result()
     tried = (
-        f"While the daemon was stopped by a signal {files:,} files came and went, more events than the kernel keeps; the inbox was replaced "
-        "by another folder; the watcher was left without watches; the inbox was polled: a recording was dropped in the middle of each. "
-        "Writers paused for longer than the settle time and went on: with the file open, with only a mapping of it, reopening it within the "
-        "settle time, or resuming from the first byte after it was taken; the same where the kernel does not tell who writes, as on a share."
+        f"While the daemon was stopped by a signal {files:,} files came and went (the kernel keeps {_queue():,} events); the inbox was "
+        "replaced by another folder, was gone for a while, was polled: a recording was dropped in the middle of each. "
+        f"Writers, {rounds} of each kind, paused for longer than the settle time and went on: with the file open, with only a mapping of "
+        "it, reopening it within the settle time, or resuming when the part was taken; the same where the kernel does not tell who writes, "
+        "as on a share, where one also paused until its half was answered as damaged."
     )
-    return Findings(tried, tuple(violations), tuple(figures))
+    return Findings(tried, (*violations, *own.result(), *others.result()), tuple(figures))
+
+
+def _queue() -> int:
+    return int(Path("/proc/sys/fs/inotify/max_queued_events").read_text(encoding="ascii"))
 
 
 def _settings(**intake: object) -> dict[str, Any]:
@@ -58,10 +62,12 @@ def _settings(**intake: object) -> dict[str, Any]:
 # ── what the watcher does not hear ──
 
 
-def _missed(root: Path, clips: list[Path], files: int, figures: list[str]) -> list[str]:
-    violations = []
+def _missed(root: Path, clips: tuple[Path, ...], files: int) -> tuple[list[str], list[str]]:
+    """Figures and violations."""
+    figures: list[str] = []
+    violations: list[str] = []
     with Appliance(root, _settings()) as trax:
-        _answered(trax, clips[0], "first", figures, "with the watcher")
+        violations += _taken(trax, clips[0], "first", figures, "with the watcher")
         os.kill(trax.pid, signal.SIGSTOP)
         for number in range(files):
             (trax.inbox / f"noise-{number}").touch()
@@ -69,54 +75,58 @@ def _missed(root: Path, clips: list[Path], files: int, figures: list[str]) -> li
         for number in range(files):
             (trax.inbox / f"noise-{number}").unlink()
         os.kill(trax.pid, signal.SIGCONT)
-        violations += _answered(trax, None, "overflow", figures, "after more events than the kernel keeps")
+        violations += _taken(trax, None, "overflow", figures, "after more events than the kernel keeps")
         trax.inbox.rename(root / "former inbox")
         trax.inbox.mkdir()
-        violations += _answered(trax, clips[2], "replaced", figures, "in another folder in the inbox's place")
+        violations += _taken(trax, clips[2], "replaced", figures, "in another folder in the inbox's place")
         shutil.rmtree(trax.inbox)
         time.sleep(_RESCAN_S)
         trax.inbox.mkdir()
-        violations += _answered(trax, clips[3], "back", figures, "in an inbox that was gone for a while")
+        violations += _taken(trax, clips[3], "back", figures, "in an inbox that was gone for a while")
+        violations += _transcribed(trax, "first", "overflow", "replaced", "back")
     with Appliance(root, _settings(watch="polling")) as trax:
-        violations += _answered(trax, clips[4], "polled", figures, "by polling")
-    return violations
+        violations += _taken(trax, clips[4], "polled", figures, "by polling")
+        violations += _transcribed(trax, "polled")
+    return figures, violations
 
 
-def _answered(trax: Appliance, clip: Path | None, name: str, figures: list[str], how: str) -> list[str]:
-    """Drop a recording, if it is not there already, and see it taken within a rescan."""
+def _taken(trax: Appliance, clip: Path | None, name: str, figures: list[str], how: str) -> list[str]:
+    """Drop a recording, if it is not there already, and see it taken in."""
     if clip is not None:
         trax.drop(clip, f"{name}.wav")
-    began = time.monotonic()
     try:
         taken = trax.wait_until(lambda: not (trax.inbox / f"{name}.wav").exists(), _PATIENCE_S, every_s=0.05)
-        trax.wait_until(lambda: name in trax.transcripts(), _PATIENCE_S)
     except ApplianceError as error:
-        return [f"{name}.wav, {how}: no transcript after {time.monotonic() - began:.0f} s. {error}"]
+        return [f"{name}.wav, {how}, was not taken in: {error}"]
     figures.append(f"taken in {taken:.1f} s {how} (rescan {_RESCAN_S:g} s, settle {_SETTLE_S:g} s)")
     return []
+
+
+def _transcribed(trax: Appliance, *names: str) -> list[str]:
+    try:
+        trax.wait_until(lambda: set(names) <= {*trax.transcripts(), *trax.errors()}, _PATIENCE_S)
+    except ApplianceError as error:
+        return [f"not answered: {sorted({*names} - {*trax.transcripts()})}: {error}"]
+    return [f"{name}.wav was refused: {path.read_text(encoding='utf-8')}" for name, path in trax.errors().items()]
 
 
 # ── what pauses and goes on ──
 
 
-def _pauses(root: Path, clips: list[Path], rounds: int, *, own: bool, preexec: Callable[[], None] | None) -> list[str]:
+def _pauses(root: Path, clips: tuple[Path, ...], rounds: int, *, own: bool) -> list[str]:
     """Each kind of writer at once, `rounds` times. Not `own`: the files are another user's, of whom the kernel does not tell."""
-    kinds = [_holds_open, _keeps_a_mapping, _reopens] + ([_starts_over] if own else [])
+    kinds = [_holds_open, _keeps_a_mapping, _reopens, _starts_over if own else _outlasts_its_answer]
     violations = []
-    with Appliance(root, _settings(), preexec=preexec) as trax:
-        trax.wait_until(lambda: trax.socket.exists(), _PATIENCE_S)
+    with Appliance(root, _settings(), preexec=None if own else without_right("CAP_LEASE")) as trax:
+        trax.wait_until(trax.socket.exists, _PATIENCE_S)
         for number in range(rounds):
-            wanted = {f"{kind.__name__.strip('_')}-{number}": (kind, clips[(number * 4 + n) % len(clips)]) for n, kind in enumerate(kinds)}
-            writers = [
-                threading.Thread(target=kind, args=(trax.inbox / f"{name}.wav", _long(clip, number), own), daemon=True)
-                for name, (kind, clip) in wanted.items()
-            ]
-            for writer in writers:
-                writer.start()
-            for writer in writers:
-                writer.join()
-            for name, (_, clip) in wanted.items():
-                violations += _is_whole(trax, name, _long(clip, number))
+            wholes = [_long(clips[(number * len(kinds) + each) % len(clips)], number) for each in range(len(kinds))]
+            names = [f"{kind.__name__.strip('_')}-{number}" for kind in kinds]
+            with ThreadPoolExecutor() as writers:
+                for kind, name, whole in zip(kinds, names, wholes, strict=True):
+                    writers.submit(kind, trax.inbox / f"{name}.wav", whole, own)
+            for name, whole in zip(names, wholes, strict=True):
+                violations += _is_whole(trax, name, whole)
     return violations
 
 
@@ -130,8 +140,7 @@ def _is_whole(trax: Appliance, name: str, whole: bytes) -> list[str]:
     wanted = hashlib.sha256(whole).hexdigest()
 
     def answers() -> dict[str, str]:
-        found = {each: read_json(path)["media"]["sha256"] for each, path in trax.transcripts().items() if each.split(" ")[0] == name}
-        return found
+        return {each: read_json(path)["media"]["sha256"] for each, path in trax.transcripts().items() if each.split(" ")[0] == name}
 
     try:
         trax.wait_until(lambda: wanted in answers().values(), _PATIENCE_S)
@@ -181,6 +190,18 @@ def _reopens(path: Path, whole: bytes, own: bool) -> None:  # noqa: FBT001
         with path.open("ab") as writer:
             writer.write(whole[start : start + step])
         time.sleep(_SETTLE_S / 4)
+
+
+def _outlasts_its_answer(path: Path, whole: bytes, own: bool) -> None:  # noqa: FBT001
+    """The longest pause: until the half, which nobody could tell from a whole, was answered."""
+    descriptor = _create(path, own)
+    os.write(descriptor, whole[: len(whole) // 2])
+    answer = path.parents[1] / "outbox" / f"{path.stem}.error.json"
+    until = time.monotonic() + _PATIENCE_S
+    while not answer.exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    os.write(descriptor, whole[len(whole) // 2 :])
+    os.close(descriptor)
 
 
 def _starts_over(path: Path, whole: bytes, own: bool) -> None:  # noqa: FBT001

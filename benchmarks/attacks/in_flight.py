@@ -19,11 +19,28 @@ from trax.jobs.job import Job
 _SOUND = b"an honest recording"
 
 
-def swaps_in_flight(inbox: Path, work: Path, count: int, mark: bytes) -> tuple[list[str], int]:
-    """Claim `count` files that are each swapped right before the rename; returns violations and the number of swaps.
+class _Flight:
+    """Stands in for the rename of a claim: swaps what is claimed right before, and every other time back right after."""
 
-    Every other one is swapped back right after the rename, as far as that can be done by name.
-    """
+    def __init__(self, inbox: Path) -> None:
+        self.swaps = 0
+        self.name = ""
+        self._inbox = inbox
+        self._rename = claiming._rename  # noqa: SLF001 - the moment that matters lies inside
+
+    def swap_and_rename(self, path: Path, target: Path) -> bool:
+        """As the claim's own."""
+        pair = self._inbox / self.name, self._inbox / POOL / self.name
+        if path.lstat().st_dev == target.parent.stat().st_dev:  # else it is only found out that the mount is another
+            self.swaps += exchange(*pair)
+        is_moved = self._rename(path, target)
+        if self.swaps % 2:
+            exchange(*pair)
+        return is_moved
+
+
+def swaps_in_flight(inbox: Path, work: Path, count: int, mark: bytes) -> tuple[list[str], int]:
+    """Claim files, each swapped right before the rename, until `count` were; returns violations and the number of swaps."""
     outside = work / "outside"
     outside.mkdir(parents=True)
     canary = work / "canary.wav"
@@ -31,47 +48,38 @@ def swaps_in_flight(inbox: Path, work: Path, count: int, mark: bytes) -> tuple[l
         path.write_bytes(mark)
     folders = StateFolders(work / "state")
     folders.make()
-    swapper = Swapper(inbox, canary, outside)
+    swapper, flight = Swapper(inbox, canary, outside), _Flight(inbox)
     violations: list[str] = []
-    swaps = 0
-    rename = claiming._rename  # noqa: SLF001 - the moment that matters lies inside
-
-    def swap_and_rename(path: Path, target: Path) -> bool:
-        nonlocal swaps
-        if path.stat(follow_symlinks=False).st_dev == target.parent.stat().st_dev:  # else it is only found out that the mount is another
-            swaps += exchange(inbox / name, inbox / POOL / name)
-        is_moved = rename(path, target)
-        if swaps % 2:
-            exchange(inbox / name, inbox / POOL / name)
-        return is_moved
-
     with (
         Inotify(sync_timeout=0) as inotify,
-        mock.patch.object(claiming, "_rename", swap_and_rename),
-        mock.patch.object(os, "fsync", lambda _: None),  # processes end here, machines do not
+        mock.patch.object(claiming, "_rename", flight.swap_and_rename),
+        mock.patch.object(os, "fsync"),  # processes end here, machines do not
     ):
         for path in (canary, outside, outside / "talk.wav"):
             inotify.add_watch(path, Mask.OPEN | Mask.ACCESS | Mask.MODIFY)
         for number in itertools.count():
-            if swaps >= count:
+            if flight.swaps >= count:
                 break
-            name = swapper.lay()
-            relative = name if name.endswith(".wav") else f"{name}/talk.wav"
-            (inbox / relative).write_bytes(_SOUND)
-            sighting = sight(inbox / relative)
-            assert sighting is not None
-            job = Job(f"20261122-{number:06d}-abcdef", relative, name, ("transcribe",), {}, "h", created=1.0, changed=1.0)
-            try:
-                folder = claiming.claim(inbox, sighting, job, folders)
-            except StorageError as error:
-                violations.append(f"{relative}: the claim failed: {error}")
-                continue
-            if folder is not None and (folder / SOURCE_FILE).read_bytes() != _SOUND:
-                violations.append(f"{relative}: something else than what was looked at was taken")
+            flight.name = swapper.lay()
+            violations += _claim(inbox, flight.name, number, folders)
         violations += [f"{event.watch.path.name} was opened" for event in iter(inotify.sync_get, None) if event.watch is not None][:3]
-    left = sum(1 for folder in folders.work.iterdir() if not (folder / SOURCE_FILE).is_file())
-    if left:
-        violations.append(f"{left} work folders were left without a recording")
+    if any(not (folder / SOURCE_FILE).is_file() for folder in folders.work.iterdir()):
+        violations.append("work folders were left without a recording")
     if not scan(inbox).sightings:
         violations.append("nothing went back to the inbox")
-    return violations, swaps
+    return violations, flight.swaps
+
+
+def _claim(inbox: Path, name: str, number: int, folders: StateFolders) -> list[str]:
+    relative = name if name.endswith(".wav") else f"{name}/talk.wav"
+    (inbox / relative).write_bytes(_SOUND)
+    sighting = sight(inbox / relative)
+    assert sighting is not None
+    job = Job(f"20261122-{number:06d}-abcdef", relative, name, ("transcribe",), {}, "h", created=1.0, changed=1.0)
+    try:
+        folder = claiming.claim(inbox, sighting, job, folders)
+    except StorageError as error:
+        return [f"{relative}: the claim failed: {error}"]
+    if folder is not None and (folder / SOURCE_FILE).read_bytes() != _SOUND:
+        return [f"{relative}: something else than what was looked at was taken"]
+    return []

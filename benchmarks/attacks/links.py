@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from appliance import Appliance, ApplianceError, read_json
 from asyncinotify import Inotify, Mask
@@ -31,7 +32,7 @@ _SETTINGS = {
 
 def attack(size: Size, work: Path) -> Findings:
     """See the module."""
-    swaps = size.pick(10_000, 1_000, 60)
+    swaps = size.pick(10_000, 600, 60)
     exact = size.pick(10_000, 2_000, 200)
     clips = speech_clips(work / "clips", size.pick(20, 6, 2) + 1, seed=size.seed)
     violations, told, seconds = _swapped(work / "swapped", clips, swaps)
@@ -45,15 +46,15 @@ def attack(size: Size, work: Path) -> Findings:
                 done += count
     tried = (
         f"A hostile process made {told['swaps']:,} swaps (renameat2) between the daemon's look at a file and its claim, the file by turns "
-        f"for a {', a '.join(told['kinds'])}; {len(clips) - 1} recordings were dropped meanwhile. Further {done:,} swaps fell exactly between "
-        "check and rename, on the same mount and on another. All kinds were also left lying. inotify watched whether a canary, a pipe, a "
-        "device or the folder outside was ever opened."
+        f"for a {', a '.join(told['kinds'])}; {len(clips) - 1} recordings were dropped meanwhile. Further {done:,} swaps fell exactly "
+        "between check and rename, on the same mount and on another. All kinds were also left lying. inotify watched whether a canary, "
+        "a pipe, a device or the folder outside was ever opened."
     )
     return Findings(tried, tuple(violations), (f"{told['swaps'] / max(seconds, 0.001):.0f} swaps a second between look and claim",))
 
 
 def _other_mount(work: Path) -> Path | None:
-    memory = Path("/dev/shm")  # noqa: S108 - only used where it is another mount
+    memory = Path("/dev/shm")
     return memory if memory.is_dir() and memory.stat().st_dev != work.stat().st_dev else None
 
 
@@ -78,12 +79,13 @@ def _watched(violations: list[str], *paths: Path) -> Iterator[None]:
     violations += [f"{name} was opened" for name in sorted(opened)]
 
 
-def _swapped(root: Path, clips: tuple[Path, ...], swaps: int) -> tuple[list[str], dict[str, object], float]:
+def _swapped(root: Path, clips: tuple[Path, ...], swaps: int) -> tuple[list[str], dict[str, Any], float]:
+    """Violations, what the swapper told, and the seconds it took."""
     violations: list[str] = []
     canary, outside = _canary(root.with_name("swapped-outside"), clips[-1])
     with Appliance(root, _SETTINGS) as trax, _watched(violations, canary, outside, outside / "talk.wav"):
         trax.wait_until(trax.socket.exists, _PATIENCE_S)
-        command = [sys.executable, "-m", "attacks.swapper", trax.inbox, canary, outside, str(swaps)]
+        command = [sys.executable, "-m", "attacks.swapper", *map(str, (trax.inbox, canary, outside, swaps))]
         began = time.monotonic()
         with subprocess.Popen(command, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, text=True) as hostile:
             try:
@@ -113,7 +115,7 @@ def _drop_meanwhile(trax: Appliance, clips: tuple[Path, ...], hostile: subproces
 
 def _answered(trax: Appliance, honest: list[str]) -> list[str]:
     def left() -> list[str]:
-        return [path.name for path in trax.inbox.iterdir() if not path.name.startswith(".") and not (path.is_dir() and not path.is_symlink())]
+        return [path.name for path in trax.inbox.iterdir() if not (path.name.startswith(".") or _is_folder(path))]
 
     try:
         trax.wait_until(lambda: set(honest) <= set(trax.transcripts()) and not left(), _PATIENCE_S)
@@ -121,6 +123,10 @@ def _answered(trax: Appliance, honest: list[str]) -> list[str]:
         missing = sorted(set(honest) - set(trax.transcripts()))
         return [f"not answered: {missing + left()}. {error}"]
     return [f"{name}.json was made of what is no recording" for name in trax.transcripts() if not name.startswith("honest")]
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
 
 
 def _still(root: Path, clip: Path) -> list[str]:
@@ -135,8 +141,8 @@ def _still(root: Path, clip: Path) -> list[str]:
         name = swapper.lay()
         (inbox / POOL / name).rename(inbox / f"left-{name.removesuffix('.wav')}.wav")
         names.append(f"left-{name.removesuffix('.wav')}")
-    specials = [path for name in names if not (path := inbox / f"{name}.wav").is_symlink() and not path.is_dir()]
-    folders = {name for name in names if (inbox / f"{name}.wav").is_dir() and not (inbox / f"{name}.wav").is_symlink()}
+    specials = [path for name in names if not ((path := inbox / f"{name}.wav").is_symlink() or path.is_dir())]
+    folders = {name for name in names if _is_folder(inbox / f"{name}.wav")}
     (inbox / "dangling.wav").symlink_to(root / "nowhere")
     with _watched(violations, canary, outside, outside / "talk.wav", *specials), Appliance(root, _SETTINGS) as trax:
         wanted = {*names, "dangling"} - folders
@@ -144,18 +150,13 @@ def _still(root: Path, clip: Path) -> list[str]:
             trax.wait_until(lambda: wanted <= set(trax.errors()), _PATIENCE_S)
         except ApplianceError as error:
             return [*violations, f"not answered: {sorted(wanted - set(trax.errors()))}. {error}"]
-        for name in wanted:
-            if (code := read_json(trax.errors()[name])["code"]) != "unreadable":
-                violations.append(f"{name} was refused as {code}")
+        codes = {name: read_json(trax.errors()[name])["code"] for name in wanted}
+    violations += [f"{name} was refused as {code}" for name, code in codes.items() if code != "unreadable"]
     return violations + _traces(root, _MARK)
 
 
 def _traces(root: Path, mark: bytes) -> list[str]:
     """Copies of the canary in what Trax keeps or gives out. Hard links to it that were set aside, unopened, are none."""
-    found = []
-    for part in ("state", "outbox"):
-        for folder, _, names in os.walk(root / part):
-            for path in (Path(folder) / name for name in names):
-                if path.is_file() and not path.is_symlink() and path.stat().st_nlink == 1 and mark in path.read_bytes():
-                    found.append(f"{path.relative_to(root)} holds the canary")
-    return found
+    walked = (Path(folder) / name for part in ("state", "outbox") for folder, _, names in os.walk(root / part) for name in names)
+    own = (path for path in walked if path.is_file() and not path.is_symlink() and path.stat().st_nlink == 1)
+    return [f"{path.relative_to(root)} holds the canary" for path in own if mark in path.read_bytes()]

@@ -4,7 +4,8 @@ inotify tells it of the daemon's look (the file is opened to ask who writes to i
 
     python -m attacks.swapper INBOX CANARY OUTSIDE SWAPS
 
-CANARY is a file and OUTSIDE a folder that the daemon must not open. Prints what it did, as JSON, once SWAPS swaps are done or SIGTERM comes.
+CANARY is a file and OUTSIDE a folder that the daemon must not open. Prints what it did, as JSON, once SWAPS swaps are done or
+SIGTERM comes.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def exchange(one: Path, other: Path) -> bool:
     """Swap two names in one step; False when one of them is gone."""
-    return _libc.renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _EXCHANGE) == 0
+    return bool(_libc.renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _EXCHANGE) == 0)
 
 
 class Swapper:
@@ -68,6 +69,7 @@ class Swapper:
 
     @property
     def kinds(self) -> tuple[str, ...]:
+        """What files are swapped for."""
         return tuple(self._makers)
 
     def lay(self) -> str:
@@ -90,9 +92,8 @@ class Swapper:
         waiting = {self.lay() for _ in range(_AT_ONCE)}
         with Inotify(sync_timeout=0.2) as inotify:
             inotify.add_watch(self._inbox, Mask.OPEN | Mask.MOVED_FROM)
-            watches = {}
             for name in waiting:
-                self._watch(inotify, watches, name)
+                self._watch(inotify, name)
             while self.swaps < swaps:
                 event = inotify.sync_get()
                 if event is None or event.watch is None:
@@ -109,11 +110,11 @@ class Swapper:
                 if not os.path.lexists(self._inbox / name):
                     waiting.discard(name)
                     waiting.add(fresh := self.lay())
-                    self._watch(inotify, watches, fresh)
+                    self._watch(inotify, fresh)
 
-    def _watch(self, inotify: Inotify, watches: dict[str, object], name: str) -> None:
+    def _watch(self, inotify: Inotify, name: str) -> None:
         if (self._inbox / name).is_dir():
-            watches[name] = inotify.add_watch(self._inbox / name, Mask.OPEN | Mask.MOVED_FROM | Mask.ONLYDIR)
+            inotify.add_watch(self._inbox / name, Mask.OPEN | Mask.MOVED_FROM | Mask.ONLYDIR)
 
 
 def _socket(path: Path) -> None:
