@@ -73,6 +73,8 @@ class Watcher(threading.Thread):
             status = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
         except (OSError, psutil.Error):
             return
+        if pid != self._pid and b"trax.service.main" in told[0]:
+            return  # still the daemon's own image: a child on its way to become a program
         for secret in self._secrets:
             if any(secret.encode() in each for each in told):
                 self.leaks.add(f"a process of Trax shows {secret!r} in its command line or environment: {told[0][:80]!r}")

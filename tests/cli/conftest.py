@@ -65,9 +65,15 @@ def start(root: Path) -> Callable[..., subprocess.Popen[str]]:
 
 @pytest.fixture
 def in_a_terminal(root: Path) -> Callable[..., str]:
-    """All that trax-ctl writes to a terminal of its own, 80 columns wide; Ctrl-C is pressed once `stop_at` was seen."""
+    """All that trax-ctl writes to a terminal of its own, 80 columns wide; Ctrl-C is pressed once `stop_at` was seen.
 
-    def run(*args: str, stop_at: str | None = None, expected: int = 0, **environ: str) -> str:
+    `type_at` is what to wait for and what to type then.
+    """
+
+    def run(
+        *args: str, stop_at: str | None = None, type_at: tuple[str, bytes] | None = None, expected: int = 0, **environ: str
+    ) -> str:
+        wait_for, to_type = (stop_at, b"\x03") if type_at is None else type_at
         process, terminal = pty.fork()
         if process == 0:
             own = environment(root, COLUMNS="80", LINES="24", **environ)
@@ -75,9 +81,9 @@ def in_a_terminal(root: Path) -> Callable[..., str]:
         written = b""
         for chunk in _until_gone(terminal):
             written += chunk
-            if stop_at is not None and stop_at.encode() in written:
-                os.write(terminal, b"\x03")
-                stop_at = None
+            if wait_for is not None and wait_for.encode() in written:
+                os.write(terminal, to_type)
+                wait_for = None
         os.close(terminal)
         assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == expected
         return written.decode()

@@ -147,6 +147,14 @@ def test_a_reader_that_goes_away_is_no_crash(start: Start, daemon: Any, view: Ma
         assert process.stderr.read() == ""
 
 
+def test_purge_is_asked_of_the_daemon_and_tells_who_else_has_the_recording(trax_ctl: Ctl, daemon: Any) -> None:
+    daemon.answer = lambda request: {"purged": request["jobs"], "refused": [], "same_recording": ["again"]}
+    done = trax_ctl("purge", "a", "b")
+    assert (done.returncode, done.stdout) == (0, "a\nb\n")
+    assert "also done as again" in done.stderr
+    assert daemon.asked == [{"command": "purge", "jobs": ["a", "b"]}]
+
+
 # -- in a terminal ------------------------------------------------------------------------------------------------------------------
 
 
@@ -166,6 +174,15 @@ def test_watching_in_a_terminal_leaves_it_as_it_was(in_a_terminal: Callable[...,
     assert "\x1b[?25l" in text  # the cursor was hidden, the other screen shown
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
     assert text.rindex("\x1b[?1049l") > text.rindex("\x1b[?1049h")
+
+
+def test_purging_in_a_terminal_asks_first(in_a_terminal: Callable[..., str], daemon: Any) -> None:
+    daemon.answer = lambda request: {"purged": request["jobs"], "refused": [], "same_recording": []}
+    assert "Nothing was removed" in in_a_terminal("purge", "a", type_at=("[y/N]", b"n\n"), expected=1)
+    assert daemon.asked == []
+    in_a_terminal("purge", "a", type_at=("[y/N]", b"y\n"))
+    in_a_terminal("purge", "b", "--yes")
+    assert [request["jobs"] for request in daemon.asked] == [["a"], ["b"]]
 
 
 # -- without a daemon ---------------------------------------------------------------------------------------------------------------
@@ -200,6 +217,15 @@ def test_without_a_daemon_requests_are_kept(trax_ctl: Ctl, ledger: Ledger, setti
         {"command": "retry", "jobs": [], "failed": True, "current_settings": False},
     ]
     assert ledger.get("bad") == Ledger.read_only(StateFolders(settings.state_folder).ledger).get("bad")
+
+
+def test_without_a_daemon_a_purge_is_kept_for_what_is_finished(trax_ctl: Ctl, ledger: Ledger, settings: Settings) -> None:
+    done = trax_ctl("purge", "done", "waits", "--json")
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert (told["requested"], [refused["job"] for refused in told["refused"]]) == (["done"], ["waits"])
+    (kept,) = StateFolders(settings.state_folder).requests.iterdir()
+    assert json.loads(kept.read_bytes()) == {"command": "purge", "jobs": ["done"]}
 
 
 def test_without_a_daemon_what_does_not_fit_is_refused_at_once(trax_ctl: Ctl, ledger: Ledger, settings: Settings) -> None:

@@ -108,7 +108,9 @@ def purge(settings: Settings, request: Mapping[str, Any]) -> dict[str, Any]:
     wanted, refused = [], []
     for text in request["jobs"]:
         try:
-            wanted.append(ledger.find(text).id)
+            job = ledger.find(text)
+            machine.check_purge(job)
+            wanted.append(job.id)
         except TraxError as error:
             refused.append({"job": text, "error": error.as_dict()})
     if wanted:

@@ -246,3 +246,9 @@ def retry(job: Job, now: float, settings: tuple[Mapping[str, Any], str, tuple[st
         finished=None,
         duplicate_of=None,
     )
+
+
+def check_purge(job: Job) -> None:
+    """Raises JobError unless the job is finished: only then does nobody work on what a purge removes."""
+    if not job.is_finished:
+        raise JobError(f"Job {job.id} is {job.status}.", advice=f"`trax-ctl cancel {job.id}` first.")

@@ -13,10 +13,9 @@ from loguru import logger
 
 from trax import files
 from trax.config import Settings
-from trax.errors import JobError
 from trax.jobs import requests
 from trax.jobs.folders import Part, StateFolders
-from trax.jobs.job import is_job_id
+from trax.jobs.job import check_purge, is_job_id
 from trax.jobs.ledger import Ledger
 from trax.jobs.outputs import SIDE_FOLDER
 from trax.jobs.seen import Seen
@@ -50,8 +49,7 @@ class Purger:
         if is_job_id(text) and text not in self._ledger and (is_begun or self._folders.find(text)):
             return Purge(text, ())
         job = self._ledger.find(text)
-        if not job.is_finished:
-            raise JobError(f"Job {job.id} is {job.status.value}.", advice=f"`trax-ctl cancel {job.id}` first.")
+        check_purge(job)
         same = (other.id for other in self._ledger.everything() if job.media_id and other.media_id == job.media_id)
         return Purge(job.id, tuple(sorted(other for other in same if other != job.id)))
 
