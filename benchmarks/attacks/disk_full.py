@@ -1,0 +1,51 @@
+"""Full disks, and inbox and outbox on other mounts: jobs wait, nothing partial appears, and all goes on when there is room.
+
+The disks are tmpfs in a mount namespace of its own, which root may make, and others where the system lets users have namespaces.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from attacks import Findings, Size
+
+_INSIDE = Path(__file__).with_name("full_disks.py")
+
+
+def attack(size: Size, work: Path) -> Findings:
+    """Fill disks of every size, at every stage, and those of inbox and outbox apart; read-only and unmounted too."""
+    if (why := why_not()) is not None:
+        return Findings(f"Nothing: {why}.", (f"full disks were not tried: {why}",))
+    steps = size.pick(full=172, quick=16, test=4)
+    done = subprocess.run(
+        (*_namespace(), sys.executable, str(_INSIDE), str(work), str(steps), str(size.seed)),
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    found = json.loads(done.stdout)
+    waited = {run["what"]: run["waited"] for run in found["runs"]}
+    return Findings(
+        f"{steps} sizes of disk between none and 700,000 free bytes, so that every write of a job met the end of the disk "
+        f"({waited['sizes']} recordings had to wait); the disk filled in the middle of 4 stages; inbox, outbox and state on three disks, "
+        f"each full in turn, the outbox read-only and unmounted too, and a recording too large for the disk "
+        f"({waited['stages'] + waited['mounts']} waited).",
+        tuple(found["violations"]),
+        tuple(f"{run['what']}: {run['waited']} waited, {run['seconds']} s" for run in found["runs"]),
+    )
+
+
+def why_not() -> str | None:
+    """Why no disks of our own can be mounted here; None where they can."""
+    if shutil.which("unshare") is None:
+        return "there is no unshare here"
+    tried = subprocess.run((*_namespace(), "mount", "-t", "tmpfs", "none", "/mnt"), capture_output=True, text=True, check=False)
+    return None if tried.returncode == 0 else f"no mount namespace can be had ({tried.stderr.strip()})"
+
+
+def _namespace() -> tuple[str, ...]:
+    return ("unshare", "--mount", "--propagation", "private", *(() if os.geteuid() == 0 else ("--user", "--map-root-user")))
