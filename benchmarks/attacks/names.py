@@ -62,8 +62,8 @@ def attack(size: Size, work: Path) -> Findings:
     done = sum(job.status.value == "completed" for job in jobs)
     tried = (
         f"{len(names)} files with hostile names, some in folders with such names, {done} of them recordings: not UTF-8, line breaks, "
-        "leading dashes, dots that look like a way up, escape sequences, bidirectional and invisible characters, up to 255 bytes, equal but "
-        "for case or composition, named like results. Every answer, the daemon's log at DEBUG, trax-ctl status and show of "
+        "leading dashes, dots that look like a way up, escape sequences, bidirectional and invisible characters, up to 255 bytes, equal "
+        "but for case or composition, named like results. Every answer, the daemon's log at DEBUG, trax-ctl status and show of "
         f"{min(shown, len(jobs))} jobs (text, on a terminal, and as JSON) were searched for characters that act."
     )
     return Findings(tried, tuple(violations))
