@@ -16,12 +16,16 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One operation as told to `trax.disk.observer`, paths relative to the root; `data` is what a synced file held."""
+    """One operation as told to `trax.disk.observer`, paths relative to the root.
+
+    Of a file that is synced, `data` is what it held and `modified` its mtime in nanoseconds.
+    """
 
     operation: str
     path: str
     made: str | None = None
     data: bytes | None = None
+    modified: int | None = None
 
 
 class Loss(StrEnum):
@@ -34,11 +38,15 @@ class Loss(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Remains:
-    """What is under one name after a power cut: a file's bytes, a link's target or a folder (both None). Equal `node`s are hard links."""
+    """What is under one name after a power cut: a file's bytes, a link's target or a folder (both None). Equal `node`s are hard links.
+
+    `modified` is the mtime in nanoseconds of a file that was synced since the history began.
+    """
 
     node: int
     data: bytes | None = None
     target: str | None = None
+    modified: int | None = field(default=None, compare=False)
 
 
 Image = Mapping[str, Remains]
@@ -51,6 +59,7 @@ class _Node:
     target: str | None = None
     data: bytes = b""
     kept: bytes = b""
+    modified: int | None = None
     names: dict[str, _Node] = field(default_factory=dict)
     kept_names: dict[str, _Node] = field(default_factory=dict)
 
@@ -58,11 +67,14 @@ class _Node:
         if self.is_folder or self.target is not None:
             return Remains(self.number, target=self.target)
         lost = len(self.data) - len(self.kept)
-        return Remains(self.number, self.kept + bytes(max(0, lost)) if loss is Loss.BLOCKS else self.kept)
+        return Remains(self.number, self.kept + bytes(max(0, lost)) if loss is Loss.BLOCKS else self.kept, modified=self.modified)
 
 
 class Disk:
-    """The disk after some events; to begin with it holds `files` (relative path → bytes), all durable but the bytes of `unsynced` ones."""
+    """The disk after some events. To begin with it holds `files`, all durable but the bytes of `unsynced` ones.
+
+    `files` are relative path → bytes; a path that ends in a slash is a folder.
+    """
 
     def __init__(self, files: Mapping[str, bytes], *, unsynced: Collection[str] = (), is_journalled: bool = True) -> None:
         self._is_journalled = is_journalled
@@ -73,7 +85,7 @@ class Disk:
             folder = self._root
             for part in PurePosixPath(path).parts[:-1]:
                 folder = folder.names.setdefault(part, self._node(is_folder=True))
-            file = self._node()
+            file = self._node(is_folder=path.endswith("/"))
             file.data = data
             folder.names[PurePosixPath(path).name] = file
         self._keep_all()
@@ -110,6 +122,7 @@ class Disk:
             case "fsync":
                 file = self._find(event.path)
                 file.data = file.kept = event.data or b""
+                file.modified = event.modified
             case "fsync folder":
                 self._keep_names(self._find(event.path))
             case "syncfs":

@@ -30,11 +30,15 @@ SYNCS = {"fsync", "fsync folder", "syncfs"}
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What happens to a run: it ends before an operation, one of its syncs fails, its history goes into a file; or nothing."""
+    """What happens to a run: it ends before an operation, one of its syncs fails, its history goes into a file; or nothing.
+
+    When the inbox `is_mount`, nothing can be renamed out of it, as on a file system of its own.
+    """
 
     end_before: int | None = None
     fail_sync: int | None = None
     history: str | None = None
+    inbox_is_mount: bool = False
 
 
 class Observer:
@@ -58,16 +62,22 @@ class Observer:
             self._syncs += operation in SYNCS
             if operation in SYNCS and self._syncs == self._point.fail_sync:
                 raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+            if self._point.inbox_is_mount and operation in {"rename", "link"} and self._leaves_inbox(path, made or path):
+                raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), str(path))
             if self._history is not None:
                 self._write_down(operation, path, made)
 
     def _write_down(self, operation: str, path: Path, made: Path | None) -> None:
         assert self._history is not None
         is_folder = operation in {"fsync folder", "syncfs"}
-        data = path.read_bytes() if operation == "fsync" else None
+        data, modified = (path.read_bytes(), path.stat().st_mtime_ns) if operation == "fsync" else (None, None)
         target = str(path) if operation == "symlink" else self._relative(path, is_folder=is_folder)
-        pickle.dump(Event(operation, target, self._relative(made) if made else None, data), self._history)
+        pickle.dump(Event(operation, target, self._relative(made) if made else None, data, modified), self._history)
         self._history.flush()
+
+    def _leaves_inbox(self, path: Path, made: Path) -> bool:
+        before, after = (Path(self._relative(each)).parts[0] for each in (path, made))
+        return before == "inbox" != after
 
     def _relative(self, path: Path, *, is_folder: bool = False) -> str:
         # folders are reached through descriptors, whose paths lead through /proc

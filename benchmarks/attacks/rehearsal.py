@@ -98,7 +98,12 @@ class Stage:
 
 def _is_done(root: Path) -> bool:
     """Whether the daemon listens, and has nothing left to do."""
-    busy = [*(root / "inbox").iterdir(), *(root / "state" / "work").iterdir()] if (root / "traxd.sock").exists() else [root]
+    if not (root / "traxd.sock").exists():
+        return False
+    try:
+        busy = [path for folder in ("inbox", "state/work") for path in (root / folder).rglob("*") if path.name != ".trax"]
+    except FileNotFoundError:  # it went while we looked
+        return False
     return not busy and any((root / "outbox").glob("*.json"))
 
 

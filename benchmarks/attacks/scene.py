@@ -42,10 +42,13 @@ class Scene:
     """The recording, what the engines made of it in earnest, and stages on which to try it: a context manager."""
 
     def __init__(self, clip: Path, work: Path) -> None:
+        #: What is there to begin with: path relative to the root → bytes, a folder's ending in a slash.
+        self.dropped = {RECORDING: clip.read_bytes(), "outbox/": b""}
         self._clip = clip
         self._work = work
         self._numbers = itertools.count()
         self._made = work / "made"
+        self._always: dict[str, Any] = {}
         self._free: queue.SimpleQueue[Stage] = queue.SimpleQueue()
         self._stages = contextlib.ExitStack()
         root = self._fresh()
@@ -65,11 +68,15 @@ class Scene:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._stages.close()
 
+    def move_inbox(self) -> None:
+        """From now on the inbox is a file system of its own."""
+        self._always["inbox_is_mount"] = True
+
     def history(self) -> list[Event]:
         """The durable operations of the whole job, from the first start of the daemon to the recording in the archive."""
         root = self._fresh()
         file = root.with_suffix(".history")
-        if self._run(root, history=file) != 0:
+        if self._run(root, history=str(file)) != 0:
             raise ApplianceError(f"The job does not even end undisturbed.\n{_log(root)}")
         return read_history(file)
 
@@ -95,7 +102,7 @@ class Scene:
         """A sync fails."""
         root = self._fresh()
         file = root.with_suffix(".history")
-        status = self._run(root, fail_sync=point, history=file)
+        status = self._run(root, fail_sync=point, history=str(file))
         yield from self._judged(root, f"Sync {point} failed", *_untold(status, _log(root)), *self._false_word(_log(root), file))
 
     def end_twice(self, points: tuple[int, int]) -> Iterator[str]:
@@ -103,10 +110,10 @@ class Scene:
         root, history = self._fresh(), []
         for number, point in enumerate(points):
             file = root.with_suffix(f".history-{number}")
-            self._run(root, end_before=point, history=file)
+            self._run(root, end_before=point, history=str(file))
             history += read_history(file)
         what = "Ended before operation {} and again before operation {} of recovery".format(*points)
-        for cut in power_cuts({RECORDING: self._clip.read_bytes()}, history, first=len(history) + 1):
+        for cut in power_cuts(self.dropped, history, first=len(history) + 1):
             after = self._fresh()
             self._lay_out(cut.image, after)
             yield from self._judged(after, f"{what}, then a power cut taking {cut.loss}")
@@ -157,7 +164,7 @@ class Scene:
         if "completed in" not in log:
             return
         events = read_history(history)
-        for cut in power_cuts({RECORDING: self._clip.read_bytes()}, events, first=len(events) + 1):
+        for cut in power_cuts(self.dropped, events, first=len(events) + 1):
             ledger = [each.data or b"" for path, each in cut.image.items() if "/ledger-" in path]
             if "outbox/talk.json" not in cut.image or not any(b'"completed"' in data for data in ledger):
                 yield f"its log says that the job is completed, and a power cut taking {cut.loss} would take that back"
@@ -165,13 +172,14 @@ class Scene:
     def _run(self, root: Path, **point: Any) -> int | None:  # noqa: ANN401 - the fields of observed.Point
         stage = self._free.get()
         try:
-            return stage.run(root, **{key: str(value) if isinstance(value, Path) else value for key, value in point.items()})
+            return stage.run(root, **self._always, **point)
         finally:
             self._free.put(stage)
 
     def _fresh(self) -> Path:
         root = self._work / f"root-{next(self._numbers)}"
-        (root / "inbox").mkdir(parents=True)
+        for folder in ("inbox", "outbox"):
+            (root / folder).mkdir(parents=True)
         shutil.copy2(self._clip, root / RECORDING)
         return root
 
@@ -180,7 +188,7 @@ class Scene:
         shutil.rmtree(root)
         root.mkdir()
         nodes: dict[int, Path] = {}
-        modified = self._clip.stat()
+        dropped = self._clip.stat().st_mtime_ns
         for relative, remains in image.items():
             path = root / relative
             if remains.node in nodes:
@@ -191,7 +199,7 @@ class Scene:
                 path.mkdir()
             else:
                 path.write_bytes(remains.data)
-                os.utime(path, ns=(modified.st_atime_ns, modified.st_mtime_ns))  # a rename keeps the recording's
+                os.utime(path, ns=(dropped, remains.modified or dropped))
                 nodes[remains.node] = path
 
 
