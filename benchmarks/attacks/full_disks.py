@@ -16,6 +16,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import psutil
 from appliance import ApplianceError
 
 from attacks.clips import speech_clips
@@ -25,7 +26,7 @@ from trax.errors import TraxError
 from trax.jobs.job import Status
 
 _PAGE = 4096
-_MOST_FREE = 700_000
+_MOST_FREE = 360_000
 #: Every so many recordings one is empty: it gets an answer, too.
 _EMPTY_EVERY = 4
 _ONE_DISK = {part: f"disk/{part}" for part in ("inbox", "outbox", "state")}
@@ -77,6 +78,26 @@ def stages(root: Path, clips: tuple[Path, ...], expected: Outputs) -> tuple[list
         return witness.finish("full in each stage"), witness.waited
 
 
+def restart(root: Path, clip: Path, expected: Outputs) -> tuple[list[str], int]:
+    """Killed in the middle of a job and started again on a disk without a free byte: it says so, and goes on when there is room."""
+    mount(disk := root / "disk", 64)
+    with Rooms(root, SMALL_RESERVE, disks=_ONE_DISK) as killed:
+        killed.wait_until(killed.is_up, PATIENCE_S)
+        killed.put(clip, clip.name)
+        with held_in(killed, "transcribe", clip.name):
+            family = killed.processes()
+            for process in family:
+                process.kill()
+            psutil.wait_procs(family)
+            killed.wait(PATIENCE_S)
+    with Rooms(root, SMALL_RESERVE, disks=_ONE_DISK) as daemon:
+        witness = Witness(daemon, expected)
+        with ballast(disk, 0):
+            daemon.wait_until(lambda: "want of room" in daemon.refusal(), PATIENCE_S)
+        witness.wait_until_done(clip.name, "started on a full disk")
+        return witness.finish("started on a full disk"), 1
+
+
 def timed(violations: list[str], what: str, attack: Callable[[], tuple[list[str], int]]) -> dict[str, Any]:
     """Run one of these attacks; one that breaks is a violation."""
     began = time.monotonic()
@@ -92,12 +113,13 @@ def timed(violations: list[str], what: str, attack: Callable[[], tuple[list[str]
 def main() -> None:
     """Run all of them and print what was found."""
     folder, steps, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    clips = speech_clips(folder / "clips", steps + 10, seed=seed)
+    clips = speech_clips(folder / "clips", steps + 11, seed=seed)
     expected = reference(folder / "undisturbed", clips)
     violations: list[str] = []
     runs = [
         timed(violations, "sizes", lambda: sweep(folder / "sizes", clips[:steps], expected)),
         timed(violations, "stages", lambda: stages(folder / "stages", clips[steps : steps + 4], expected)),
+        timed(violations, "start", lambda: restart(folder / "start", clips[-1], expected)),
         timed(violations, "mounts", lambda: mounts(folder / "mounts", clips[steps + 4 :], expected)),
     ]
     print(json.dumps({"violations": violations, "runs": runs}))

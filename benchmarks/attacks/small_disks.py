@@ -19,6 +19,7 @@ import psutil
 from appliance import Appliance
 
 from trax.cli.client import ask
+from trax.errors import ControlError
 from trax.jobs.job import Job, Status
 from trax.jobs.ledger import Ledger
 
@@ -56,13 +57,17 @@ class Rooms(Appliance):
         """What the daemon says over its socket."""
         return ask(self.socket, {"command": "status"}, timeout=30.0)
 
-    def is_up(self) -> bool:
-        """Whether it answers at all."""
+    def refusal(self) -> str:
+        """Why it does not say how it stands; empty when it does."""
         try:
             self.status()
-        except Exception:  # noqa: BLE001 - whatever it is, it is not up yet
-            return False
-        return True
+        except ControlError as error:
+            return error.what
+        return ""
+
+    def is_up(self) -> bool:
+        """Whether it works."""
+        return not self.refusal()
 
     def put(self, source: Path, name: str) -> None:
         """Copy a file into the inbox and give it its name in one step."""

@@ -11,13 +11,14 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
 from loguru import logger
 
 from trax import __version__, disk, files
 from trax.config import Settings
+from trax.errors import DaemonBusy, DiskFull
 from trax.intake.watch import changes
 from trax.jobs.folders import StateFolders
 from trax.jobs.job import Status
@@ -32,6 +33,7 @@ from trax.service.notify import notify
 from trax.service.purging import Purger
 from trax.service.receiving import Receiver
 from trax.service.recovering import recover
+from trax.service.room import PATIENCE
 from trax.service.threads import Threads, to_the_end
 from trax.service.working import Workshop
 
@@ -60,7 +62,9 @@ class Daemon:
         self._receiver = Receiver(settings, self._folders, self._ledger, self._seen, self._workshop)
         purger = Purger(settings, self._folders, self._ledger, self._seen)
         self._commands = Commands(settings, self._folders, self._ledger, self._workshop, self._receiver, purger, self._lanes)
-        self._control = ControlServer(settings.socket_path, self._commands.handle)
+        self._control = ControlServer(settings.socket_path, self._handle)
+        #: What the start waits for; None once it is over.
+        self._start_waits_for: DiskFull | None = None
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT. Raises the TraxError that made going on impossible."""
@@ -96,12 +100,32 @@ class Daemon:
         """Put everything right, which may take as long as copying a recording does, then be there for all. Raises TraxError."""
         patience = asyncio.create_task(_ask_for_patience())
         try:
-            await asyncio.to_thread(self._put_right)
+            while not await self._is_put_right():  # noqa: ASYNC110 - nothing tells when there is room
+                await asyncio.sleep(PATIENCE)
         finally:
             patience.cancel()
-        await self._control.start()
+        if self._start_waits_for is None:
+            await self._control.start()
+        self._start_waits_for = None
         notify(READY=1, STATUS="Watching the inbox")
         logger.info("traxd {} watches {}", __version__, self._settings.inbox_folder)
+
+    async def _is_put_right(self) -> bool:
+        """False when there is no room on the disk even to begin: then the socket says so, and what was begun can be begun again."""
+        try:
+            await asyncio.to_thread(self._put_right)
+        except DiskFull as error:
+            if self._start_waits_for is None:
+                logger.error("the start waits for room on the disk: {}", error)
+                await self._control.start()
+            self._start_waits_for = error
+            return False
+        return True
+
+    async def _handle(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        if (waits_for := self._start_waits_for) is not None:
+            raise DaemonBusy(f"traxd cannot start for want of room. {waits_for.what}", file=waits_for.file, advice=waits_for.advice)
+        return await self._commands.handle(request)
 
     def _put_right(self) -> None:
         # Before anything is concluded from it: what a daemon that was killed had done and not synced would be undone by a power cut.
