@@ -9,14 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from asyncinotify import Inotify, Mask
 
 from trax import files
-from trax.errors import StorageError
+from trax.config import Intake
+from trax.errors import StorageError, UnreadableRecording
 from trax.intake import claim as claim_module
 from trax.intake.claim import claim, finish_claims
 from trax.intake.names import output_name
 from trax.intake.scan import scan, sight
 from trax.intake.settle import Sighting
+from trax.intake.validate import validate
 from trax.intake.writers import has_writer
 from trax.jobs.folders import SOURCE_FILE, StateFolders, read_job, subfolders
 from trax.jobs.job import Job
@@ -358,3 +361,85 @@ def test_taken_names_in_the_outbox(tmp_path: Path) -> None:
     (tmp_path / "dangling.json").symlink_to("nowhere")
     assert [is_in_outbox(tmp_path, name) for name in ("sub/talk", "failed", "a.b", "dangling")] == [True] * 4
     assert [is_in_outbox(tmp_path, name) for name in ("talk", "a", "sub", "failed.error")] == [False, False, False, True]
+
+
+def test_what_changes_while_it_is_copied_from_another_mount_goes_back(
+    inbox: Path, folders: StateFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = inbox / "talk.mp3"
+    path.write_bytes(SOUND)
+    copy = files.copy
+    copied = []
+
+    def copy_and_change(source: Path | int, target: Path) -> str:
+        told = copy(source, target)
+        copied.append(target)
+        (inbox / SIDE_FOLDER / target.parent.name).write_bytes(SOUND * 2)
+        return told
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "copy", copy_and_change)
+        taken = claim(inbox, seen(path), job("talk.mp3"), folders)
+    if not copied:  # on the same mount nothing is
+        assert taken is not None
+        return
+    assert taken is None
+    assert path.read_bytes() == SOUND * 2
+    assert left_in(inbox) == {"talk.mp3"}
+    assert subfolders(folders.work) == ()
+
+
+def test_a_link_where_the_side_folder_belongs_leads_nowhere(inbox: Path, folders: StateFolders) -> None:
+    with tempfile.TemporaryDirectory(dir=inbox.parent) as elsewhere:
+        (inbox / SIDE_FOLDER).symlink_to(elsewhere)
+        (inbox / "talk.mp3").write_bytes(SOUND)
+        folder = claim(inbox, seen(inbox / "talk.mp3"), job("talk.mp3"), folders)
+        assert folder is not None
+        assert (folder / SOURCE_FILE).read_bytes() == SOUND
+        assert list(Path(elsewhere).iterdir()) == []
+
+
+def test_a_hard_link_is_taken_and_not_opened(inbox: Path, folders: StateFolders) -> None:
+    secret = inbox / ".secret"
+    secret.write_bytes(b"secret")
+    (inbox / "talk.mp3").hardlink_to(secret)
+    with Inotify(sync_timeout=0) as inotify:
+        inotify.add_watch(secret, Mask.OPEN | Mask.ACCESS)
+        folder = claim(inbox, seen(inbox / "talk.mp3"), job("talk.mp3"), folders)
+        assert folder is not None
+        with pytest.raises(UnreadableRecording):
+            validate(folder / SOURCE_FILE, "talk.mp3", Intake())
+        assert inotify.sync_get() is None
+
+
+def test_what_cannot_go_back_to_its_folder_goes_back_to_the_inbox(
+    inbox: Path, folders: StateFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = inbox / "sub" / "talk.mp3"
+    path.parent.mkdir()
+    path.write_bytes(SOUND)
+
+    def change_and_remove_folder(_: Path, moved: Path) -> None:
+        moved.write_bytes(SOUND * 2)
+        path.parent.rmdir()
+
+    changed_in_flight(monkeypatch, change_and_remove_folder)
+    assert claim(inbox, seen(path), job("sub/talk.mp3"), folders) is None
+    assert (inbox / "talk.mp3").read_bytes() == SOUND * 2
+    assert subfolders(folders.work) == ()
+
+
+def test_what_goes_back_beside_a_long_name_has_a_name_that_fits(
+    inbox: Path, folders: StateFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = inbox / ("x" * 251 + ".mp3")
+    path.write_bytes(SOUND)
+
+    def change_and_take_name(_: Path, moved: Path) -> None:
+        moved.write_bytes(SOUND * 2)
+        path.write_bytes(b"newcomer")
+
+    changed_in_flight(monkeypatch, change_and_take_name)
+    assert claim(inbox, seen(path), job(path.name), folders) is None
+    assert path.read_bytes() == b"newcomer"
+    assert (inbox / ("x" * 247 + " (2).mp3")).read_bytes() == SOUND * 2

@@ -112,7 +112,12 @@ def test_extensions_are_lower_case(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("dropped", "name"),
-    [("talk.json/a.mp3", "talk_json/a"), ("talk.Error.JSON/a.mp3", "talk.Error_JSON/a"), ("json/a.mp3", "json/a"), (".srt/a.mp3", "_srt/a")],
+    [
+        ("talk.json/a.mp3", "talk_json/a"),
+        ("talk.Error.JSON/a.mp3", "talk.Error_JSON/a"),
+        ("json/a.mp3", "json/a"),
+        (".srt/a.mp3", "_srt/a"),
+    ],
 )
 def test_a_folder_never_lies_where_a_result_belongs(dropped: str, name: str) -> None:
     assert output_name(dropped) == name
