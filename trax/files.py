@@ -38,10 +38,20 @@ def make_folder(folder: Path, mode: int = FOLDER_MODE) -> None:
     with told("create the folder", folder), contextlib.suppress(FileExistsError):
         tell("mkdir", folder)
         folder.mkdir(mode)  # inherits the group, and that what is put in it does too, where its parent says so
-        if stat.S_IMODE(folder.stat().st_mode) & 0o777 != mode:  # the umask must not decide who may look in
+        made = stat.S_IMODE(folder.stat().st_mode)
+        if made & 0o777 != mode:  # the umask must not decide who may look in
             tell("chmod", folder)
-            folder.chmod(mode)
+            folder.chmod(made & ~0o777 | mode)
     sync_folder(folder.parent)
+
+
+def close_to_others(folder: Path) -> None:
+    """Take from a folder of ours what its mode allows to those who are neither its owner nor of its group."""
+    with told("close to others", folder):
+        found = folder.stat()
+        if found.st_mode & 0o007 and os.geteuid() in (0, found.st_uid):  # of another's folder `trax-ctl doctor` warns
+            tell("chmod", folder)
+            folder.chmod(stat.S_IMODE(found.st_mode) & ~0o007)
 
 
 def temporary_beside(path: Path) -> Path:

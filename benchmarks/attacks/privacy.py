@@ -69,8 +69,9 @@ def attack(size: Size, work: Path) -> Findings:
             violations += [f"A secret is kept: {each}." for each in holding(root, _SECRETS.values())]
             if not lacking and "might; missing" in log.read_text(errors="replace"):
                 violations.append("Shut in as the unit asks for, the decoder lacks a defence that this kernel has.")
+            violations += [f"A core was written: {path.name}." for path in root.rglob("core*") if path.is_file()]
             violations += _purge_all(daemon, words, log)
-        kills = size.pick(full=20, quick=6, test=0)
+        kills = size.pick(full=20, quick=4, test=0)
         violations += _kill_in_purges(root, kills, work, command)
     tried = (
         f"{drops} recordings, good and bad, under a umask of 0, the log at its most talkative; "
@@ -106,8 +107,8 @@ def _secrets_in_environment() -> Iterator[None]:
 
 
 def _lay_out(root: Path) -> None:
-    """The folders as systemd-tmpfiles makes them; the state is Trax's to make."""
-    for folder, mode in ((root, 0o755), (root / "inbox", 0o2770), (root / "outbox", 0o2750)):
+    """The folders as systemd-tmpfiles makes them, but for the state, which somebody left open: it is Trax's to close."""
+    for folder, mode in ((root, 0o755), (root / "inbox", 0o2770), (root / "outbox", 0o2750), (root / "state", 0o755)):
         folder.mkdir()
         if os.geteuid() == 0:
             os.chown(folder, shut_in.SERVICE, shut_in.SERVICE)
@@ -128,7 +129,7 @@ def _answers(daemon: Appliance) -> bool:
 
 def _drop_all(daemon: Appliance, size: Size, work: Path) -> int:
     """Drop the conversation and short clips, files that fail in many ways, and have a worker die; returns how many answers to expect."""
-    clips = speech_clips(work / "clips", size.pick(full=12, quick=4, test=1), seed=size.seed, seconds=(5.0, 7.0))
+    clips = speech_clips(work / "clips", size.pick(full=12, quick=2, test=1), seed=size.seed, seconds=(5.0, 7.0))
     if not size.is_test:
         daemon.drop(CONVERSATION, f"{_NAME}.ogg")
     for clip in clips:
@@ -167,6 +168,8 @@ def _of_the_watch(watcher: Watcher, *, is_shut_in: bool) -> list[str]:
         found.append("No worker was seen: nothing was watched.")
     if is_shut_in and any("NoNewPrivs 0" in each or "Seccomp 0" in each for each in watcher.powers):
         found.append(f"A process of the shut-in daemon has more rights than its unit: {sorted(watcher.powers)}.")
+    if is_shut_in and any(int(each, 16) for each in watcher.capabilities):
+        found.append(f"A child of traxd has capabilities: {sorted(watcher.capabilities)}.")
     return found
 
 

@@ -30,6 +30,7 @@ class Watcher(threading.Thread):
         self.open_files: set[str] = set()
         self.leaks: set[str] = set()
         self.umasks: set[str] = set()
+        self.capabilities: set[str] = set()
         self.children: set[int] = set()
         self.powers: set[str] = set()
         self.looks = 0
@@ -84,6 +85,7 @@ class Watcher(threading.Thread):
         else:
             self.children.add(pid)
             self.umasks.add(status["Umask"])
+            self.capabilities.add(status["CapEff"])
         self.powers.add(f"NoNewPrivs {status['NoNewPrivs']} Seccomp {status['Seccomp']}")
 
 

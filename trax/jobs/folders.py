@@ -85,7 +85,9 @@ class StateFolders:
         return self.root / "speakers"
 
     def make(self) -> None:
-        """Create every part that is missing. Raises StorageError."""
+        """Create every part that is missing, and close the whole to others, whoever made it. Raises StorageError."""
+        files.make_folder(self.root)
+        files.close_to_others(self.root)
         for folder in (self.ledger, self.work, self.archive, self.quarantine, self.requests, self.models, self.speakers):
             files.make_folder(folder)
 
