@@ -1,20 +1,20 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from trax import files
 from trax.errors import DiskFull, JobError, LedgerError, TraxError
 from trax.jobs import ledger as ledger_module
+from trax.jobs.damaged import kept_beside
 from trax.jobs.job import Job, Status
 from trax.jobs.ledger import Ledger
 from trax.jobs.storage import Encoder, Snapshot, pack, unpack
@@ -190,6 +190,43 @@ class TestSnapshots:
             assert beside.read_bytes() == whole[:length]
             assert Ledger(folder).get(job(2).id) == job(2)
 
+    def test_after_damage_there_are_two_good_snapshots_again(self, tmp_path: Path) -> None:
+        ledger = Ledger(tmp_path)
+        ledger.put(job(1))
+        for _ in range(3):
+            newest = max(tmp_path.glob("ledger-?.json"), key=lambda path: unpack(path.read_bytes()).sequence)
+            newest.write_bytes(newest.read_bytes()[:-1])
+            assert Ledger(tmp_path).damaged
+        assert len(kept_beside(tmp_path)) == 3
+        assert len([path for path in tmp_path.glob("ledger-?.json") if unpack(path.read_bytes())]) == 2
+
+    def test_what_the_disk_cannot_give_back_is_damaged_and_what_may_not_be_read_is_an_error(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        small(monkeypatch)
+        ledger = Ledger(tmp_path)
+        for number in range(20):
+            ledger.put(job(number, Status.COMPLETED))
+        newest = max(tmp_path.glob("ledger-?.json"), key=lambda path: unpack(path.read_bytes()).sequence)
+        broken = {newest, min(tmp_path.glob("archive-*.json"))}
+        read = Path.read_bytes
+
+        def refuse(number: int) -> None:
+            def read_bytes(path: Path) -> bytes:
+                if path in broken:
+                    raise OSError(number, os.strerror(number))
+                return read(path)
+
+            monkeypatch.setattr(Path, "read_bytes", read_bytes)
+
+        refuse(errno.EIO)
+        seen = Ledger.read_only(tmp_path)
+        assert set(seen.damaged) == broken
+        assert seen.get(job(19).id) == job(19, Status.COMPLETED)
+        refuse(errno.EACCES)
+        with pytest.raises(LedgerError, match="cannot be read"):
+            Ledger.read_only(tmp_path)
+
     def test_with_no_good_snapshot_it_refuses_and_touches_nothing(self, tmp_path: Path) -> None:
         ledger = Ledger(tmp_path)
         ledger.put(job(1))
@@ -249,94 +286,3 @@ class TestSnapshots:
         with pytest.raises(LedgerError):
             ledger.put(job(1, Status.COMPLETED))
         assert ledger.get(job(1).id) == job(1)
-
-
-class Crash(BaseException):
-    """The process ends here."""
-
-
-class Remembered(RuleBasedStateMachine):
-    """Whatever was put is found again, through crashes at any write, reopening, and one damaged snapshot."""
-
-    numbers = Bundle("numbers")
-
-    @initialize()
-    def begin(self) -> None:
-        self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(ledger_module, "LIVE_FINISHED", 3)
-        self.patch.setattr(ledger_module, "BATCH", 2)
-        self.patch.setattr(os, "fsync", lambda _: None)  # crashes here are of the process, not of the machine
-        self.folder = Path(tempfile.mkdtemp(prefix="trax-ledger-"))
-        self.ledger = Ledger(self.folder)
-        self.model: dict[str, Job] = {}
-
-    @rule(target=numbers, number=st.integers(0, 30))
-    def a_number(self, number: int) -> int:
-        return number
-
-    @rule(number=numbers, status=st.sampled_from(Status), attempts=st.integers(0, 3))
-    def put(self, number: int, status: Status, attempts: int) -> None:
-        made = job(number, status, attempts=attempts)
-        self.ledger.put(made)
-        self.model[made.id] = made
-
-    @rule(number=numbers, status=st.sampled_from(Status), at=st.integers(1, 4), after=st.booleans())
-    def crash_while_putting(self, number: int, status: Status, at: int, after: bool) -> None:  # noqa: FBT001 - hypothesis passes by name
-        made = job(number, status, attempts=9)
-        calls = 0
-        write = files.write_bytes
-
-        def dies(*arguments: object) -> None:
-            nonlocal calls
-            calls += 1
-            if calls == at and not after:
-                raise Crash
-            write(*arguments)
-            if calls == at:
-                raise Crash
-
-        with self.patch.context() as patch:
-            patch.setattr(files, "write_bytes", dies)
-            try:
-                self.ledger.put(made)
-            except Crash:
-                self.ledger = Ledger(self.folder)
-                found = self.ledger.get(made.id)
-                assert found in (self.model.get(made.id), made)
-                if found is not None:
-                    self.model[made.id] = found
-            else:
-                self.model[made.id] = made
-
-    @rule()
-    def reopen(self) -> None:
-        self.ledger = Ledger(self.folder)
-        assert self.ledger.damaged == ()
-
-    @rule(part=st.floats(0, 0.999))
-    def lose_the_former_snapshot(self, part: float) -> None:
-        snapshots = {path: unpack(path.read_bytes()) for path in self.folder.glob("ledger-?.json")}
-        if len(snapshots) == 2:
-            former = min(snapshots, key=lambda path: snapshots[path].sequence)
-            former.write_bytes(former.read_bytes()[: int(part * former.stat().st_size)])
-            self.ledger = Ledger(self.folder)
-            assert len(self.ledger.damaged) == 1
-
-    @invariant()
-    def all_is_remembered(self) -> None:
-        if hasattr(self, "ledger"):
-            assert {found.id: found for found in self.ledger.everything()} == self.model
-            assert sum(self.ledger.counts().values()) == len(self.model)
-            unfinished = {found.id for found in self.model.values() if not found.is_finished}
-            assert unfinished <= {found.id for found in self.ledger.live()}
-
-    def teardown(self) -> None:
-        if hasattr(self, "patch"):
-            self.patch.undo()
-            shutil.rmtree(self.folder)
-
-
-Remembered.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
-TestRemembered = Remembered.TestCase

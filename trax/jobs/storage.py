@@ -7,6 +7,7 @@ half of it.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
@@ -84,7 +85,7 @@ def unpack(data: bytes) -> Snapshot | None:
         if magic != _MAGIC or _digest(b"%s %s" % (magic, sequence), body) != digest:
             return None
         return Snapshot(int(sequence), json.loads(body))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -113,7 +114,11 @@ class SnapshotStorage(Storage):
         self._encoder = Encoder()
         self._current = max(good, key=lambda snapshot: snapshot.sequence, default=Snapshot(0, {}))
         self.is_new = not found
-        self.damaged = tuple(path if read_only else damaged.set_beside(path) for path, snapshot in found.items() if snapshot is None)
+        bad = tuple(path for path, snapshot in found.items() if snapshot is None)
+        self.damaged = bad if read_only else tuple(map(damaged.set_beside, bad))
+        if self.damaged and not read_only:
+            with contextlib.suppress(DiskFull):
+                self.write(self._current.tables)  # one snapshot is left: the next damage would have no other to fall back to
 
     def read(self) -> Tables:
         """The tables. Their records are those in memory: a table of the ledger replaces records and never changes them in place."""
