@@ -119,6 +119,8 @@ class _Reading:
             self.tell(_Origin(f"{file}:{line}", line), f"this is not YAML: {error.problem or error.context}")
         except yaml.YAMLError as error:
             self.tell(_Origin(f"{file}:1", 1), f"this is not YAML: {str(error).splitlines()[0]}")
+        except RecursionError:
+            self.tell(_Origin(f"{file}:1", 1), "this is nested far too deep for settings")
         else:
             self.take_group(file, top, "")
 

@@ -41,7 +41,11 @@ class Archives:
 
     def _index(self, path: Path, records: Iterable[Mapping[str, Any]]) -> None:
         places = {status: (status, path) for status in Status}  # shared: ten thousand tuples of our own would slow every garbage collection
-        self._known.update((record["id"], places[Status(record["status"])]) for record in records)
+        try:
+            found = {str(record["id"]): places[Status(record["status"])] for record in records}
+        except (KeyError, TypeError, ValueError) as error:
+            raise _unreadable(path) from error
+        self._known.update(found)
 
     def add(self, jobs: Sequence[Job]) -> None:
         """Make a batch durable in a file of its own. Raises StorageError."""
@@ -101,6 +105,8 @@ class Archives:
             return [join_settings(record, batch["settings"]) for record in batch["jobs"]]
         except JobError as error:
             raise LedgerError(error.what, file=str(path)) from error
+        except (KeyError, TypeError, AttributeError) as error:
+            raise _unreadable(path) from error
 
 
 def archive_files(folder: Path) -> list[Path]:
@@ -117,5 +123,15 @@ def _read(path: Path) -> dict[str, Any]:
     line, _, body = (damaged.read(path) or b"").partition(b"\n")
     if line != b"%s %s" % (_MAGIC, hashlib.sha256(body).hexdigest().encode()):
         raise LedgerError("An archive of finished jobs is damaged.", file=str(path), advice="Bring it back from a copy of that folder.")
-    batch: dict[str, Any] = json.loads(body)
+    try:
+        batch = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(path) from error
+    if not isinstance(batch, dict) or not isinstance(batch.get("jobs"), list):
+        raise _unreadable(path)
     return batch
+
+
+def _unreadable(path: Path) -> LedgerError:
+    """Whole, by its digest, and yet not what we write: another version's, perhaps."""
+    return LedgerError("An archive of finished jobs cannot be understood.", file=str(path), advice="Start the Trax that wrote it.")

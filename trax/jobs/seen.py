@@ -72,7 +72,7 @@ class Seen:
 def _pair(line: bytes) -> tuple[str, str] | None:
     """The SHA-256 and the job's id of a line; None when a bit of it is not as it was written."""
     content, _, check = line.rpartition(b" ")
-    if check != b"%08x" % zlib.crc32(content):
+    if check != b"%08x" % zlib.crc32(content) or not content.isascii():
         return None
     media_id, _, job_id = content.decode().partition(" ")
     return media_id, job_id

@@ -14,7 +14,7 @@ from typing import Any
 from loguru import logger
 
 from trax import disk, files
-from trax.errors import DamagedRecording, RecordingTooLarge, WorkerCrashed, WorkerHung
+from trax.errors import DamagedRecording, RecordingError, RecordingTooLarge, StorageError, TraxError, WorkerCrashed, WorkerError, WorkerHung
 from trax.pipeline.process import ChildProcess
 from trax.text import printable
 from trax.transcript import SAMPLE_BYTES, SAMPLE_RATE
@@ -78,12 +78,16 @@ async def _decode(
         if child.ended_by == signal.SIGXCPU:
             raise DamagedRecording("Decoding takes processor time and makes no sound for it.") from error
         raise
+    except (RecordingError, WorkerError, StorageError):
+        raise
+    except TraxError as error:  # it met hostile bytes: that it speaks of the daemon's own affairs must move nobody
+        raise WorkerCrashed("The decoder's answer makes no sense.") from error
     finally:
         await child.kill()
-    return _media(told, samples=os.fstat(target_fd).st_size // SAMPLE_BYTES, limits=limits)
+    return media_told(told, samples=os.fstat(target_fd).st_size // SAMPLE_BYTES, limits=limits)
 
 
-def _media(told: dict[str, Any], *, samples: int, limits: DecodeLimits) -> dict[str, Any]:
+def media_told(told: dict[str, Any], *, samples: int, limits: DecodeLimits) -> dict[str, Any]:
     """What the child says of the recording, as far as it is plausible; how much it wrote is measured."""
     match told:
         case {

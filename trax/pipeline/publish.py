@@ -50,10 +50,10 @@ class Manifest:
 
 def read_manifest(folder: Path) -> Manifest:
     """The manifest in a job's folder; an empty one when there is none or it cannot be read."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         plain = json.loads((folder / MANIFEST_FILE).read_bytes())
-        former = {str(path): frozenset(hashes) for path, hashes in plain["former"].items()}
-        return Manifest(str(plain["run"]), str(plain["name"]), dict(plain["files"]), former)
+        former = {path: frozenset(str(each) for each in hashes) for path, hashes in plain["former"].items()}
+        return Manifest(str(plain["run"]), str(plain["name"]), {path: str(own) for path, own in plain["files"].items()}, former)
     return Manifest()
 
 

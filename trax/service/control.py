@@ -103,7 +103,7 @@ class ControlServer:
 
     async def _answer(self, line: bytes) -> bytes:
         try:
-            return _line(ok=True, result=await self._handle(_request(line)))
+            return _line(ok=True, result=await self._handle(request_of(line)))
         except TraxError as error:
             if isinstance(error, DiskFailed):
                 self._failure = error
@@ -127,7 +127,8 @@ def _is_welcome(connection: socket.socket) -> bool:
     return is_welcome
 
 
-def _request(line: bytes) -> dict[str, Any]:
+def request_of(line: bytes) -> dict[str, Any]:
+    """The request on a line. Raises ControlError when it is none."""
     try:
         request = json.loads(line)
     except (ValueError, RecursionError):
