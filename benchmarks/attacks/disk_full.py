@@ -21,17 +21,17 @@ def attack(size: Size, work: Path) -> Findings:
     """Fill disks of every size, at every stage, and those of inbox and outbox apart; read-only and unmounted too."""
     if (why := why_not()) is not None:
         return Findings(f"Nothing: {why}.", (f"full disks were not tried: {why}",))
-    steps = size.pick(full=88, quick=16, test=3)
+    steps, stages = size.pick(full=80, quick=12, test=3), size.pick(full=4, quick=4, test=0)
     done = subprocess.run(
-        (*_namespace(), sys.executable, str(_INSIDE), str(work), str(steps), str(size.seed)),
+        (*_namespace(), sys.executable, str(_INSIDE), str(work), str(steps), str(stages), str(size.seed)),
         stdout=subprocess.PIPE,
         check=True,
     )
     found = json.loads(done.stdout)
     waited = {run["what"]: run["waited"] for run in found["runs"]}
     return Findings(
-        f"{steps} sizes of disk between none and 360,000 free bytes, so that every write of a job met the end of the disk "
-        f"({waited['sizes']} recordings had to wait); the disk filled in the middle of 4 stages; inbox, outbox and state on three disks, "
+        f"{steps} sizes of disk between none and 160,000 free bytes, so that every write of a job met the end of the disk "
+        f"({waited['sizes']} recordings had to wait); the disk filled in the middle of {stages} stages; inbox, outbox and state on three disks, "
         f"each full in turn, the outbox read-only and unmounted too, a recording too large for the disk, and a start "
         f"without a free byte ({waited['stages'] + waited['mounts'] + waited['start']} waited).",
         tuple(found["violations"]),

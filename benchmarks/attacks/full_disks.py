@@ -1,4 +1,4 @@
-"""Disks of every size, run in a mount namespace of its own by `disk_full`: `python full_disks.py FOLDER STEPS SEED` prints JSON.
+"""Disks of every size, run in a mount namespace of its own by `disk_full`: `python full_disks.py FOLDER STEPS STAGES SEED` prints JSON.
 
 The daemon is the real one with real engines; only its patience is shorter. In the sweep its check for room before a job starts is taken
 out, so that each write behind that check meets the end of the disk.
@@ -26,9 +26,11 @@ from trax.errors import TraxError
 from trax.jobs.job import Status
 
 _PAGE = 4096
-_MOST_FREE = 360_000
+_MOST_FREE = 160_000
 #: Every so many recordings one is empty: it gets an answer, too.
 _EMPTY_EVERY = 4
+#: Recordings of the other attacks.
+_APART = 7
 _ONE_DISK = {part: f"disk/{part}" for part in ("inbox", "outbox", "state")}
 
 
@@ -112,15 +114,15 @@ def timed(violations: list[str], what: str, attack: Callable[[], tuple[list[str]
 
 def main() -> None:
     """Run all of them and print what was found."""
-    folder, steps, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    clips = speech_clips(folder / "clips", steps + 11, seed=seed)
+    folder, (steps, in_stages, seed) = Path(sys.argv[1]), map(int, sys.argv[2:])
+    clips = speech_clips(folder / "clips", steps + in_stages + _APART, seed=seed)
     expected = reference(folder / "undisturbed", clips)
     violations: list[str] = []
     runs = [
         timed(violations, "sizes", lambda: sweep(folder / "sizes", clips[:steps], expected)),
-        timed(violations, "stages", lambda: stages(folder / "stages", clips[steps : steps + 4], expected)),
+        timed(violations, "stages", lambda: stages(folder / "stages", clips[steps:-_APART], expected)),
         timed(violations, "start", lambda: restart(folder / "start", clips[-1], expected)),
-        timed(violations, "mounts", lambda: mounts(folder / "mounts", clips[steps + 4 :], expected)),
+        timed(violations, "mounts", lambda: mounts(folder / "mounts", clips[-_APART:], expected)),
     ]
     print(json.dumps({"violations": violations, "runs": runs}))
 

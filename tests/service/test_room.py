@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import wave
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,15 +54,14 @@ def test_what_is_missing_would_be_enough(needed: Bytes, free: Bytes) -> None:
 def test_what_jobs_in_hand_will_still_take_is_not_there_for_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     house = House(tmp_path, Status.QUEUED)
     room = Room(house.settings, house.folders)
-    needed = needs(0.0)
+    job, needed = replace(house.job, size=0), needs(0.0)
     monkeypatch.setattr(files, "free_bytes", lambda _folder: LEDGER_BYTES + needed.state + needed.outbox + 100)
-    assert room.waiting(house.job, []) is None
-    waiting = room.waiting(house.job, [house.job])
+    assert room.waiting(job, []) is None
+    waiting = room.waiting(job, [job])
     assert waiting is not None
     assert waiting.missing_bytes == needed.state + needed.outbox - 100
-    (house.folders.work / house.job.id / "pcm.raw").write_bytes(bytes(needed.state))  # it took what it needs
-    waiting = room.waiting(house.job, [])
-    assert waiting is None
+    (house.folders.work / job.id / "pcm.raw").write_bytes(bytes(needed.state))  # it took what it needs
+    assert room.waiting(job, [job]) is None
 
 
 def test_an_outbox_that_is_not_there_is_made_and_one_that_cannot_be_is_waited_for(tmp_path: Path) -> None:

@@ -46,11 +46,13 @@ class House:
         self.receiver = Receiver(self.settings, self.folders, self.ledger, seen, self.workshop)
         plain, digest, stages = snapshot_of(self.settings)
         now = time.time()
-        self.job = Job("20260101-000000-abcdef", "talk.wav", "talk", stages, plain, digest, created=now, changed=now, status=status)
-        work = self.folders.work / self.job.id
-        work.mkdir()
-        (work / SOURCE_FILE).write_bytes(b"RIFF")
-        write_job(work, self.job)
+        job_id = "20260101-000000-abcdef"
+        source = self.folders.work / job_id / SOURCE_FILE
+        source.parent.mkdir()
+        source.write_bytes(b"RIFF")
+        job = Job(job_id, "talk.wav", "talk", stages, plain, digest, created=now, changed=now, status=status)
+        self.job = replace(job, size=4, modified=source.stat().st_mtime_ns)
+        write_job(source.parent, self.job)
         self.ledger.put(self.job)
 
     @property
@@ -74,7 +76,7 @@ async def until(is_so: Callable[[], bool]) -> None:
 def test_a_job_that_is_cancelled_before_its_first_step_is_cancelled(tmp_path: Path) -> None:
     async def scenario() -> None:
         house = House(tmp_path, Status.QUEUED)
-        running = asyncio.create_task(house.workshop.run())
+        running = asyncio.create_task(house.workshop.run(lambda _: None))
         await asyncio.sleep(0)  # the workshop has made the job's task, which has not begun
         assert house.workshop._in_hand
         assert house.status is Status.QUEUED
@@ -93,7 +95,7 @@ def test_a_job_that_is_cancelled_before_its_first_step_is_cancelled(tmp_path: Pa
 def test_asked_to_stop_before_a_jobs_first_step_no_attempt_is_charged(tmp_path: Path) -> None:
     async def scenario() -> None:
         house = House(tmp_path, Status.QUEUED)
-        running = asyncio.create_task(house.workshop.run())
+        running = asyncio.create_task(house.workshop.run(lambda _: None))
         await asyncio.sleep(0)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
@@ -110,7 +112,7 @@ def test_no_job_is_started_while_there_is_no_room_on_the_disk(tmp_path: Path, mo
 
     async def scenario() -> None:
         house = House(tmp_path, Status.QUEUED)
-        running = asyncio.create_task(house.workshop.run())
+        running = asyncio.create_task(house.workshop.run(lambda _: None))
         await asyncio.sleep(0.05)
         assert not house.workshop._in_hand
         free[0] = 1 << 30
@@ -131,7 +133,7 @@ def test_a_ledger_that_is_closed_ends_the_work_with_that_error(tmp_path: Path, m
         house = House(tmp_path, Status.QUEUED)
         monkeypatch.setattr(house.ledger, "put", closed)
         with pytest.raises(LedgerError):  # in no group: the service's main answers an error with a line and an exit code
-            await asyncio.wait_for(house.workshop.run(), PATIENCE)
+            await asyncio.wait_for(house.workshop.run(lambda _: None), PATIENCE)
 
     asyncio.run(scenario())
 
@@ -152,7 +154,7 @@ def test_a_ledger_without_room_is_waited_for_at_the_start_and_at_the_end_of_an_a
             put(job)
 
         monkeypatch.setattr(house.ledger, "put", full)
-        running = asyncio.create_task(house.workshop.run())
+        running = asyncio.create_task(house.workshop.run(lambda _: None))
         await until(lambda: house.job.id in house.workshop.waiting)
         assert house.status is (Status.RUNNING if refused else Status.QUEUED)
         await until(lambda: house.status is Status.FAILED)  # four bytes are no recording
@@ -179,7 +181,7 @@ def test_a_job_that_is_over_and_waits_for_the_ledger_cannot_be_cancelled(tmp_pat
             put(job)
 
         monkeypatch.setattr(house.ledger, "put", full)
-        running = asyncio.create_task(house.workshop.run())
+        running = asyncio.create_task(house.workshop.run(lambda _: None))
         await until(lambda: house.job.id in house.workshop.waiting)
         with pytest.raises(JobError, match="is over"):
             house.workshop.cancel(house.job.id)
@@ -199,7 +201,7 @@ def test_a_recording_that_the_disk_cannot_read_fails_and_the_rest_goes_on(tmp_pa
     async def scenario() -> None:
         house = House(tmp_path, Status.CLAIMED)
         monkeypatch.setattr(receiving, "validate", broken)
-        await house.receiver.look()
+        await house.receiver.look(lambda _: None)
         assert house.status is Status.FAILED
         assert (house.settings.outbox_folder / "talk.error.json").is_file()
 
@@ -219,7 +221,7 @@ def test_a_job_that_is_cancelled_while_it_is_examined_stays_cancelled(tmp_path: 
             house.workshop.cancel(house.job.id)
 
         monkeypatch.setattr(receiving, "validate", cancelled_meanwhile)
-        await house.receiver.look()
+        await house.receiver.look(lambda _: None)
         assert house.status is Status.CANCELLED
 
     asyncio.run(scenario())
