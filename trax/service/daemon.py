@@ -41,7 +41,7 @@ _HOUSEKEEPING_SECONDS = 5.0
 #: How often systemd is asked for patience while Trax recovers, and for how long, seconds: a recording of gigabytes may be half copied.
 _PATIENCE_EVERY, _PATIENCE = 10.0, 60.0
 #: How long a stop may take, seconds. A worker gets 3 s to give its task up; what a thread still copies, hashes or syncs is not waited for.
-_STOP_SECONDS = 8.0
+_STOP_SECONDS = 7.0
 
 
 class Daemon:
