@@ -8,9 +8,13 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
+import re
 import shutil
 import signal
+import subprocess
+import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -30,16 +34,23 @@ _PATIENCE_S = 240.0
 def attack(size: Size, work: Path) -> Findings:
     """See the module."""
     clips = speech_clips(work / "clips", 16, seed=size.seed)
-    files = size.pick(20_000, 6_000, 500)
+    files = size.pick(20_000, 6_000, 6_000)
     rounds = size.pick(4, 2, 1)
     with ThreadPoolExecutor() as together:  # they wait most of the time
         missed = together.submit(_missed, work / "missed", clips[:5], files)
+        unheard = [together.submit(_unheard, work / limit, clip, limit) for limit, clip in zip(_LIMITS, clips, strict=False)]
         own = together.submit(_pauses, work / "own", clips[5:], rounds, own=True)
         others = together.submit(_pauses, work / "others", clips[5:], rounds, own=False)
     figures, violations = missed.result()
+    for each in unheard:
+        told, wrong = each.result()
+        figures += told
+        violations += wrong
     tried = (
         f"While the daemon was stopped by a signal {files:,} files came and went (the kernel keeps {_queue():,} events); the inbox was "
         "replaced by another folder, was gone for a while, was polled: a recording was dropped in the middle of each. "
+        f"{'So it was' if _may_limit() else 'What could not be tried here, for want of user namespaces, is'} with no watcher at all, and "
+        "in a folder for which the kernel had no watch left. "
         f"Writers, {rounds} of each kind, paused for longer than the settle time and went on: with the file open, with only a mapping of "
         "it, reopening it within the settle time, or resuming when the part was taken; the same where the kernel does not tell who writes, "
         "as on a share, where one also paused until its half was answered as damaged."
@@ -108,6 +119,37 @@ def _transcribed(trax: Appliance, *names: str) -> list[str]:
     except ApplianceError as error:
         return [f"not answered: {sorted({*names} - {*trax.transcripts()})}: {error}"]
     return [f"{name}.wav was refused: {path.read_text(encoding='utf-8')}" for name, path in trax.errors().items()]
+
+
+#: Limits of inotify that leave a daemon without a watcher, or without a watch on any folder in the inbox.
+_LIMITS = {"max_inotify_instances": 0, "max_inotify_watches": 1}
+
+
+def _limited(limit: str, command: Sequence[str]) -> list[str]:
+    """The command under a limit of its own, in a user namespace of its own: that of the machine stays as it is."""
+    script = f'echo {_LIMITS[limit]} > /proc/sys/user/{limit} && exec "$@"'
+    return ["unshare", "--user", "--map-root-user", "--", "sh", "-c", script, "sh", *command]
+
+
+def _may_limit() -> bool:
+    return all(subprocess.run(_limited(limit, ["true"]), capture_output=True, check=False).returncode == 0 for limit in _LIMITS)
+
+
+def _unheard(root: Path, clip: Path, limit: str) -> tuple[list[str], list[str]]:
+    """Figures and violations of a daemon that hears nothing of what is dropped."""
+    figures: list[str] = []
+    if not _may_limit():
+        return figures, []
+    (root / "inbox" / "sub").mkdir(parents=True)
+    with Appliance(root, _settings(), command=_limited(limit, [sys.executable, "-m", "trax.service.main"])) as trax:
+        trax.wait_until(trax.socket.exists, _PATIENCE_S)
+        time.sleep(2 * _SETTLE_S)  # the first look is over
+        (root / "staged").write_bytes(clip.read_bytes())
+        (root / "staged").rename(trax.inbox / "sub" / "unheard.wav")
+        violations = _taken(trax, None, "sub/unheard", figures, f"with user.{limit} at {_LIMITS[limit]}")
+    if not re.search("watcher of the inbox failed|allows no more watches", (root / "traxd.log").read_text(encoding="utf-8")):
+        violations.append(f"with user.{limit} at {_LIMITS[limit]} the log says nothing of it: {trax.log_tail()}")
+    return figures, violations
 
 
 # ── what pauses and goes on ──
