@@ -124,9 +124,9 @@ def _judge(appliance: Appliance, cases: Sequence[tuple[str, str]], others: set[s
         if not (state / "quarantine" / job.id / "source").is_file():
             found.append(f"{name}: its recording is not in quarantine")
         error = read_json(appliance.errors()[name])
-        if _WORDS[deed] not in error["what"]:
+        if _WORDS[deed] not in error["why"]:
             found.append(f"{name}: the answer does not say why: {error['what']}")
-        if not error["permanent"] and f"last of {job.attempts} attempts" not in error["what"]:
+        if not error["permanent"] and f"last of {job.attempts} attempts" not in error["why"]:
             found.append(f"{name}: the answer does not say how often it was tried: {error['what']}")
     return found
 
