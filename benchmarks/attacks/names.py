@@ -36,7 +36,7 @@ _OF_TRAX_CTL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 def attack(size: Size, work: Path) -> Findings:
     """See the module."""
-    names = hostile_names(size.pick(300, 300, 60), size.seed)
+    names = hostile_names(size.pick(300, 300, 40), size.seed)
     clips = speech_clips(work / "clips", size.pick(40, 8, 2), seed=size.seed)
     shown = size.pick(60, 6, 2)
     root = work / "root"
