@@ -172,22 +172,24 @@ async def run_stages(work: Work, lanes: Lanes, on_progress: Callable[[Progress],
     run = _Run(work, lanes, on_progress)
     await run.complete()
     try:
-        recognition = recognition_from_plain(_read(work.folder / "fast.json"))
-        diarized = work.settings["stages"]["diarize"]
-        diarization = diarization_from_plain(_read(work.folder / "turns.json")) if diarized else None
-        return Products(
-            media=run.made["pcm"].result,
-            plan=run.made["plan"].result,
-            recognition=recognition,
-            diarization=diarization,
-            speech=float(run.made["vad"].result["speech_seconds"]),
-            seconds={stage.name: run.made[stage.makes].seconds for stage in run.stages},
-        )
+        return await asyncio.to_thread(_products, work, run.stages, run.made)  # hours of words take seconds to read: not in the loop
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         for stage in run.stages:
             if stage not in (PLAN, DECODE):
                 artefacts.forget(work.folder, stage)
         raise WorkerCrashed(f"An artefact cannot be read ({error}); it is made again.") from error
+
+
+def _products(work: Work, stages: tuple[Stage, ...], made: Mapping[str, Made]) -> Products:
+    diarized = work.settings["stages"]["diarize"]
+    return Products(
+        media=made["pcm"].result,
+        plan=made["plan"].result,
+        recognition=recognition_from_plain(_read(work.folder / "fast.json")),
+        diarization=diarization_from_plain(_read(work.folder / "turns.json")) if diarized else None,
+        speech=float(made["vad"].result["speech_seconds"]),
+        seconds={stage.name: made[stage.makes].seconds for stage in stages},
+    )
 
 
 def _read(path: Path) -> Mapping[str, Any]:
