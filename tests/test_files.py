@@ -78,6 +78,17 @@ def test_a_sync_that_fails_is_no_storage_error(tmp_path, refuse, kind):
     assert "journalctl -k" in str(caught.value)
 
 
+def test_a_folder_that_was_reached_through_a_descriptor_is_told_by_its_name(tmp_path, refuse):
+    refuse("fsync folder", errno.EIO)
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    try:
+        with pytest.raises(DiskFailed) as caught:
+            disk.sync_folder(Path(f"/proc/self/fd/{descriptor}"))
+    finally:
+        os.close(descriptor)
+    assert caught.value.file == str(tmp_path)
+
+
 def test_the_disk_that_fails_when_all_is_synced_is_told_as_such(tmp_path, refuse):
     refuse("syncfs", errno.EIO)
     with pytest.raises(DiskFailed):

@@ -19,6 +19,7 @@ from typing import Literal
 
 from trax.errors import DiskFailed, DiskFull, StorageError
 
+_OPEN = Path("/proc/self/fd")
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _NO_SYNC_OF_FOLDERS = {errno.EINVAL, errno.ENOTSUP}
 _NO_RIGHT = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -46,6 +47,10 @@ def storage_error(action: str, error: OSError, path: Path | None = None) -> Stor
 
 
 def _shown(path: Path) -> str:
+    if path.is_relative_to(_OPEN) and path != _OPEN:  # reached through an open folder: the number of that tells nobody anything
+        number, *rest = path.relative_to(_OPEN).parts
+        with contextlib.suppress(OSError):
+            path = (_OPEN / number).readlink().joinpath(*rest)
     return os.fsencode(path).decode(errors="backslashreplace")
 
 
