@@ -91,7 +91,7 @@ def _swapped(root: Path, clips: tuple[Path, ...], swaps: int) -> tuple[list[str]
             try:
                 honest = _drop_meanwhile(trax, clips[:-1], hostile)
                 with contextlib.suppress(ApplianceError):
-                    trax.wait_until(lambda: hostile.poll() is not None, max(_PATIENCE_S, swaps / 10))
+                    trax.wait_until(lambda: hostile.poll() is not None, max(_PATIENCE_S, swaps / 3))
             finally:
                 hostile.terminate()
             told = json.loads(hostile.communicate()[0])
