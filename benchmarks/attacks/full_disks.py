@@ -65,7 +65,7 @@ def sweep(root: Path, clips: tuple[Path, ...], expected: Outputs, most: int = _M
 
 
 def stages(root: Path, clips: tuple[Path, ...], expected: Outputs) -> tuple[list[str], int]:
-    """The disk is filled to the last byte when a job is in the middle of each stage, one clip a stage."""
+    """The disk is filled to the last byte when a job is in the middle of each stage, one clip a stage, as many as there are."""
     mount(disk := root / "disk", 64)
     with Rooms(root, SMALL_RESERVE, disks=_ONE_DISK) as daemon:
         daemon.wait_until(daemon.is_up, PATIENCE_S)
@@ -86,7 +86,7 @@ def restart(root: Path, clip: Path, expected: Outputs) -> tuple[list[str], int]:
     with Rooms(root, SMALL_RESERVE, disks=_ONE_DISK) as killed:
         killed.wait_until(killed.is_up, PATIENCE_S)
         killed.put(clip, clip.name)
-        with held_in(killed, "transcribe", clip.name):
+        with held_in(killed, None, clip.name):
             family = killed.processes()
             for process in family:
                 process.kill()
@@ -95,7 +95,7 @@ def restart(root: Path, clip: Path, expected: Outputs) -> tuple[list[str], int]:
     with Rooms(root, SMALL_RESERVE, disks=_ONE_DISK) as daemon:
         witness = Witness(daemon, expected)
         with ballast(disk, 0):
-            daemon.wait_until(lambda: "want of room" in daemon.refusal(), PATIENCE_S)
+            daemon.wait_until(lambda: "want of room" in daemon.refusal() or daemon.is_filed(clip.name), PATIENCE_S)
         witness.wait_until_done(clip.name, "started on a full disk")
         return witness.finish("started on a full disk"), 1
 

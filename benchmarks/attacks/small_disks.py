@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -185,11 +185,11 @@ class Witness:
 
 
 @contextmanager
-def held_in(daemon: Rooms, stage: str, name: str) -> Iterator[Callable[[], None]]:
-    """Wait until the job is in the stage, or is done already, and hold the workers that are busy until what this gives is called."""
+def held_in(daemon: Rooms, stage: str | None, name: str) -> Iterator[Callable[[], None]]:
+    """Wait until the job is in the stage (None: in any), or is done already; hold the busy workers until what this gives is called."""
 
     def is_there() -> bool:
-        return daemon.is_filed(name) or any(view["stage"] == stage for view in daemon.status()["running"])
+        return daemon.is_filed(name) or any(stage in (None, view["stage"]) for view in daemon.status()["running"])
 
     daemon.wait_until(is_there, PATIENCE_S, every_s=0.01)
     held = [psutil.Process(worker["pid"]) for worker in daemon.status()["daemon"]["workers"] if worker["busy"]]
@@ -198,7 +198,8 @@ def held_in(daemon: Rooms, stage: str, name: str) -> Iterator[Callable[[], None]
 
     def resume() -> None:
         while held:
-            held.pop().resume()
+            with suppress(psutil.NoSuchProcess):  # it was killed
+                held.pop().resume()
 
     try:
         yield resume

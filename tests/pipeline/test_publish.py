@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -63,6 +64,18 @@ def test_a_file_in_the_place_of_a_subfolder_is_left_alone_and_said(place: Place)
     assert place.seen() == {"sub": b"in the way"}
     (place.outbox / "sub").unlink()
     assert place.publish("a", "1", outputs("a", "1"), "sub/talk") == "sub/talk"
+
+
+def test_a_subfolder_on_another_file_system_gets_its_outputs_whole(place: Place) -> None:
+    shared_memory = Path("/dev/shm")
+    if not shared_memory.is_dir() or shared_memory.stat().st_dev == place.outbox.stat().st_dev:
+        pytest.skip("there is no second file system here")
+    with tempfile.TemporaryDirectory(dir=shared_memory) as elsewhere:
+        (place.outbox / "sub").symlink_to(elsewhere)
+        assert place.publish("a", "1", outputs("a", "1"), "sub/talk") == "sub/talk"
+        assert place.publish("a", "2", outputs("a", "2", "other"), "sub/talk") == "sub/talk"
+        assert {path.name: path.read_bytes() for path in Path(elsewhere).iterdir()} == named("talk", outputs("a", "2", "other"))
+        assert place.is_published("a", "2")
 
 
 def named(name: str, data: Mapping[str, bytes]) -> dict[str, bytes]:
