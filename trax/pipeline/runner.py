@@ -13,6 +13,9 @@ from typing import Any
 from loguru import logger
 
 from trax.errors import ModelError, TraxError, WorkerCrashed
+from trax.intake.names import extension_of
+from trax.jobs.folders import SOURCE_FILE, StateFolders
+from trax.jobs.job import Job
 from trax.pipeline import artefacts
 from trax.pipeline.artefacts import Made
 from trax.pipeline.lanes import Lanes, StageTask
@@ -31,6 +34,20 @@ class Work:
     sha256: str
     settings: Mapping[str, Any]
     models_folder: Path
+
+
+def work_on(job: Job, folders: StateFolders) -> Work:
+    """What the runner needs to know of a job of the daemon, which lies in `work`."""
+    folder = folders.work / job.id
+    return Work(
+        job=job.id,
+        folder=folder,
+        source=folder / SOURCE_FILE,
+        extension=extension_of(job.source_name),
+        sha256=job.media_id,
+        settings=job.settings,
+        models_folder=folders.models,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,17 +20,17 @@ from loguru import logger
 from trax.config import Settings
 from trax.errors import DiskFailed, DiskFull, JobError, RecordingError, StorageError, TraxError, WorkerError, unforeseen
 from trax.intake.duplicates import has_earlier_result
-from trax.intake.names import extension_of, printable
+from trax.intake.names import printable
 from trax.intake.validate import is_as_validated
 from trax.jobs import job as jobs
-from trax.jobs.folders import SOURCE_FILE, StateFolders, file_away
+from trax.jobs.folders import StateFolders, file_away
 from trax.jobs.job import Job, Status
 from trax.jobs.ledger import Ledger
 from trax.jobs.seen import Seen
 from trax.log import about
 from trax.pipeline import artefacts
 from trax.pipeline.lanes import Lanes
-from trax.pipeline.runner import Products, Progress, Work, run_stages
+from trax.pipeline.runner import Products, Progress, run_stages, work_on
 from trax.pipeline.stages import PLAN, STAGES, snapshot_of
 from trax.service.endings import Endings
 from trax.service.heartbeat import ComesRound
@@ -150,7 +150,7 @@ class Workshop:
         folder = self._folders.work / job.id
         try:
             job = self._with_earlier_result(job)
-            products = await run_stages(self._work(job, folder), self._lanes, lambda progress: self._follow(job.id, progress))
+            products = await run_stages(work_on(job, self._folders), self._lanes, lambda progress: self._follow(job.id, progress))
             return await self._deliver(job, folder, products)
         except asyncio.CancelledError:
             if job.id in self._to_cancel:
@@ -230,17 +230,6 @@ class Workshop:
         current = self._ledger.get(job.id) or job
         live = self.live.get(job.id)
         return jobs.enter_stage(current, live.stage, time.time()) if live and current.status is Status.RUNNING else current
-
-    def _work(self, job: Job, folder: Path) -> Work:
-        return Work(
-            job=job.id,
-            folder=folder,
-            source=folder / SOURCE_FILE,
-            extension=extension_of(job.source_name),
-            sha256=job.media_id,
-            settings=job.settings,
-            models_folder=self._folders.models,
-        )
 
     def _follow(self, job_id: str, progress: Progress) -> None:
         known = self.live.get(job_id)
