@@ -18,12 +18,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from loguru import logger
 
 from trax import disk, files
 from trax.config import Settings
-from trax.errors import DamagedRecording, TraxError, WorkerCrashed
+from trax.errors import DamagedRecording, WorkerCrashed
 from trax.jobs import job as jobs
 from trax.jobs import ledger as ledger_module
 from trax.jobs.damaged import kept_beside
@@ -55,7 +55,7 @@ class Blow:
 
 
 blows = st.none() | st.builds(Blow, st.integers(1, 40), st.sampled_from([None, "newest", "older"]), st.none() | st.integers(1, 40))
-FAILURES: tuple[TraxError, ...] = (DamagedRecording("It is cut short."), WorkerCrashed("It ended by signal 11."))
+OUTCOMES = ("completed", "completed", "completed", "refused", "damaged", "crashed", "interrupted")
 
 
 class Remembered(RuleBasedStateMachine):
@@ -75,6 +75,7 @@ class Remembered(RuleBasedStateMachine):
         for folder in (self.settings.inbox_folder, self.settings.outbox_folder):
             files.make_folder(folder)
         self.sure: dict[str, Job] = {}
+        self.outdated: set[str] = set()
         self.kept: set[bytes] = set()
         self.sequence = 0
         self.taken = 0
@@ -147,13 +148,46 @@ class Remembered(RuleBasedStateMachine):
         fitting = [job for job in self.ledger.everything() if job.status in statuses]
         return fitting[pick % len(fitting)] if fitting else None
 
-    @rule(blow=blows)
+    @initialize(lives=st.lists(st.sampled_from(OUTCOMES), min_size=3, max_size=12))
+    def live(self, lives: list[str]) -> None:
+        for outcome in lives:
+            self.claim(None)
+            for _ in range(3):
+                self.go_on(list(self.sure.values())[-1], outcome, None)
+
+    @rule(pick=st.integers(0, 9), outcome=st.sampled_from(OUTCOMES), blow=blows)
+    def step(self, pick: int, outcome: str, blow: Blow | None) -> None:
+        """Claim a recording, or bring an unfinished job on: one rule, so that many jobs come to an end."""
+        under_way = [job for job in self.ledger.live() if not job.is_finished]
+        if pick % 4 < len(under_way):
+            self.go_on(under_way[pick % 4], outcome, blow)
+        else:
+            self.claim(blow)
+
+    def go_on(self, job: Job, outcome: str, blow: Blow | None) -> None:
+        match job.status, outcome:
+            case Status.CLAIMED, "refused":
+                self.change(job.id, blow, lambda: self.workshop.refuse(job, DamagedRecording("It is cut short.")))
+            case Status.CLAIMED, _:
+                media_id = f"{job.id:>064}".replace("-", "0")
+                accepted = jobs.accept(job, media_id=media_id, size=5, modified=1, now=time.time())
+                self.change(job.id, blow, lambda: self.ledger.put(accepted))
+            case Status.QUEUED, _:
+                self.change(job.id, blow, lambda: self.ledger.put(jobs.start(job, time.time())))
+            case Status.RUNNING, "completed":
+                self.change(job.id, blow, lambda: self.deliver(job))
+            case Status.RUNNING, "interrupted":
+                self.change(job.id, blow, lambda: self.ledger.put(jobs.interrupt(job, time.time())))
+            case Status.RUNNING, _:
+                error = WorkerCrashed("It ended by signal 11.") if outcome == "crashed" else DamagedRecording("It is cut short.")
+                self.change(job.id, blow, lambda: self.end(jobs.fail(job, error, time.time(), self.settings.retries, 0.5)))
+
     def claim(self, blow: Blow | None) -> None:
         self.taken += 1
         plain, digest, stages = snapshot_of(self.settings)
         now = time.time()
-        name = f"talk {self.taken % 5}"  # recordings of the same name come again
-        job = Job(jobs.new_job_id(now, self.taken), f"{name}.wav", f"{name} {self.taken}", stages, plain, digest, created=now, changed=now)
+        name = f"talk {self.taken}"
+        job = Job(jobs.new_job_id(now, self.taken), f"{name}.wav", name, stages, plain, digest, created=now, changed=now)
 
         def take() -> None:
             folder = self.folders.work / job.id
@@ -164,43 +198,10 @@ class Remembered(RuleBasedStateMachine):
 
         self.change(job.id, blow, take)
 
-    @rule(pick=st.integers(0, 9), blow=blows)
-    def accept(self, pick: int, blow: Blow | None) -> None:
-        if job := self.some(pick, Status.CLAIMED):
-            media_id = f"{job.id:>064}".replace("-", "0")
-            accepted = jobs.accept(job, media_id=media_id, size=5, modified=1, now=time.time())
-            self.change(job.id, blow, lambda: self.ledger.put(accepted))
-
-    @rule(pick=st.integers(0, 9), blow=blows)
-    def refuse(self, pick: int, blow: Blow | None) -> None:
-        if job := self.some(pick, Status.CLAIMED):
-            self.change(job.id, blow, lambda: self.workshop.refuse(job, DamagedRecording("It is cut short.")))
-
-    @rule(pick=st.integers(0, 9), blow=blows)
-    def start(self, pick: int, blow: Blow | None) -> None:
-        if job := self.some(pick, Status.QUEUED):
-            self.change(job.id, blow, lambda: self.ledger.put(jobs.start(job, time.time())))
-
-    @rule(pick=st.integers(0, 9), blow=blows)
-    def complete(self, pick: int, blow: Blow | None) -> None:
-        if job := self.some(pick, Status.RUNNING):
-
-            def deliver() -> None:
-                staged = stage(self.settings.outbox_folder, job.id, {".srt": (b"words",), ".json": (job.id.encode(),)})
-                manifest = self.workshop.endings.publish(job, staged)
-                self.end(replace(jobs.complete(job, time.time()), output_name=manifest.name))
-
-            self.change(job.id, blow, deliver)
-
-    @rule(pick=st.integers(0, 9), error=st.sampled_from(FAILURES), blow=blows)
-    def fail(self, pick: int, error: TraxError, blow: Blow | None) -> None:
-        if job := self.some(pick, Status.RUNNING):
-            self.change(job.id, blow, lambda: self.end(jobs.fail(job, error, time.time(), self.settings.retries, 0.5)))
-
-    @rule(pick=st.integers(0, 9), blow=blows)
-    def interrupt(self, pick: int, blow: Blow | None) -> None:
-        if job := self.some(pick, Status.RUNNING):
-            self.change(job.id, blow, lambda: self.ledger.put(jobs.interrupt(job, time.time())))
+    def deliver(self, job: Job) -> None:
+        staged = stage(self.settings.outbox_folder, job.id, {".srt": (b"words",), ".json": (job.id.encode(),)})
+        manifest = self.workshop.endings.publish(job, staged)
+        self.end(replace(jobs.complete(job, time.time()), output_name=manifest.name))
 
     @rule(pick=st.integers(0, 9), blow=blows)
     def cancel(self, pick: int, blow: Blow | None) -> None:
@@ -209,7 +210,8 @@ class Remembered(RuleBasedStateMachine):
 
     @rule(pick=st.integers(0, 9), blow=blows)
     def retry(self, pick: int, blow: Blow | None) -> None:
-        if job := self.some(pick, Status.COMPLETED, Status.FAILED, Status.CANCELLED):
+        job = self.some(pick, Status.COMPLETED, Status.FAILED, Status.CANCELLED)
+        if job and job.id not in self.outdated:
             other = self.settings if job.status is Status.COMPLETED else None
             self.change(job.id, blow, lambda: self.workshop.retry(job.id, other))
 
@@ -224,16 +226,30 @@ class Remembered(RuleBasedStateMachine):
             self.flip(damage)
         self.start_again(at=at)
 
+    @rule(pick=st.integers(0, 9))
+    def remove_outdated(self, pick: int) -> None:
+        """Only the ledger remembers what retention removed: of the archived jobs, which are the oldest."""
+        live = {job.id for job in self.ledger.live()}
+        kept = [job for job in self.ledger.everything() if job.id not in live | self.outdated and job.status is not Status.FAILED]
+        if kept:
+            job = kept[pick % len(kept)]
+            files.remove_tree(self.folders.archive / job.id)
+            self.outdated.add(job.id)
+
     @rule(pick=st.integers(0, 9), at=st.none() | st.integers(1, 40))
     def restart_with_a_damaged_archive(self, pick: int, at: int | None) -> None:
         if archives := sorted(self.folders.ledger.glob("archive-*.json")):
             self.flipped(archives[pick % len(archives)])
+            for job_id in self.outdated - {job.id for job in Ledger.read_only(self.folders.ledger).everything()}:
+                del self.sure[job_id]  # nothing else knew of it
+                self.outdated.discard(job_id)
             self.start_again(at=at)
 
-    @rule(part=st.floats(0, 1), at=st.none() | st.integers(1, 40))
-    def restart_with_a_cut_seen_log(self, part: float, at: int | None) -> None:
+    @rule(part=st.floats(0, 1), between_lines=st.booleans(), at=st.none() | st.integers(1, 40))
+    def restart_with_a_cut_seen_log(self, part: float, between_lines: bool, at: int | None) -> None:  # noqa: FBT001 - hypothesis draws it
         log = self.folders.ledger / "seen.log"
-        os.truncate(log, int(part * log.stat().st_size))
+        left = log.read_bytes()[: int(part * log.stat().st_size)]
+        log.write_bytes(left[: left.rfind(b"\n") + 1] if between_lines else left)
         self.start_again(at=at)
 
     @invariant()
@@ -241,7 +257,7 @@ class Remembered(RuleBasedStateMachine):
         known = {job.id: job for job in self.ledger.everything()}
         assert known == self.sure
         assert sum(self.ledger.counts().values()) == len(known) == len(list(self.ledger.everything()))
-        for job in known.values():
+        for job in (job for job in known.values() if job.id not in self.outdated):
             places = [part for part in Part if (self.folders.root / part / job.id).exists()]
             assert places == [home(job)]
             assert (self.folders.root / home(job) / job.id / SOURCE_FILE).read_bytes() == job.id.encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import islice
 
 from loguru import logger
 
@@ -52,12 +53,19 @@ def recover(settings: Settings, folders: StateFolders, ledger: Ledger, seen: See
         now=time.time(),
         policy=settings.retries,
     )
-    if any(seen.find(job.media_id) is None for job in ledger.by_status(Status.COMPLETED)):  # cut where a line ends: it looks whole
+    if _is_cut(seen, ledger):
         _rebuild(seen, ledger)
     _remove_staging(settings)
     for job in touched:
         with about(job.id):
             logger.info("recovered as {}", job.status.value)
+
+
+def _is_cut(seen: Seen, ledger: Ledger) -> bool:
+    """Whether `seen.log` lacks its end. Cut where a line ends it looks whole, but its last lines are of the jobs completed last."""
+    live = ledger.by_status(Status.COMPLETED)
+    archived = (job for job in ledger.everything() if job.status is Status.COMPLETED and job not in live)
+    return any(seen.find(job.media_id) is None for job in (*live, *islice(archived, 1)))
 
 
 def _rebuild(seen: Seen, ledger: Ledger) -> None:
@@ -66,7 +74,9 @@ def _rebuild(seen: Seen, ledger: Ledger) -> None:
         logger.error("a damaged file of the ledger is kept and was made anew: {}", kept)
     completed = [job for job in ledger.everything() if job.status is Status.COMPLETED]
     completed.sort(key=lambda job: (job.finished or 0.0, job.id))
-    seen.rebuild([*seen.known().items(), *((job.media_id, job.id) for job in completed)])
+    media = {job.media_id for job in completed}
+    others = [(media_id, job_id) for media_id, job_id in seen.known().items() if media_id not in media]
+    seen.rebuild([*others, *((job.media_id, job.id) for job in completed)])  # the newest last: see `_is_cut`
 
 
 def _remove_staging(settings: Settings) -> None:
