@@ -9,6 +9,7 @@ an input is found that a parser does not refuse as it should: that input becomes
 from __future__ import annotations
 
 import sys
+import tempfile
 from pathlib import Path
 
 import atheris  # type: ignore[import-untyped, import-not-found, unused-ignore]
@@ -25,8 +26,10 @@ def main() -> None:
         sys.exit(f"usage: fuzz.py {{{','.join(TARGETS)}}} [libFuzzer's arguments]")
     target, seed = TARGETS[sys.argv.pop(1)]
     target(seed)
-    atheris.Setup(sys.argv, target)
-    atheris.Fuzz()
+    corpus = Path(tempfile.mkdtemp(prefix="trax-fuzz-corpus-"))
+    (corpus / "seed").write_bytes(seed)
+    atheris.Setup([*sys.argv, str(corpus)], target)  # into the first folder named, it writes what reaches new code
+    atheris.Fuzz()  # ends the process
 
 
 if __name__ == "__main__":

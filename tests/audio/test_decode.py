@@ -337,3 +337,10 @@ def test_real_speech(data_folder, tmp_path):
     with av.open(os.fspath(source)) as original:
         reference = np.concatenate([frame.to_ndarray()[0] for frame in original.decode(audio=0)])
     np.testing.assert_array_equal(outcome.pcm, reference)
+
+
+def test_tags_in_another_encoding_are_no_reason_not_to_decode(tmp_path):
+    path = wav(tmp_path / "tagged.wav", [np.full(RATE, 3000)])
+    tag = b"LIST" + struct.pack("<I", 16) + b"INFOINAM" + struct.pack("<I", 4) + b"caf\xe9"
+    path.write_bytes(path.read_bytes() + tag)
+    assert decode(path).result["duration"] == pytest.approx(1.0)

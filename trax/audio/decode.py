@@ -150,7 +150,7 @@ def decode(
 
     source.seek(0)
     try:
-        opened = av.open(source, "r", container_options=_OPTIONS, buffer_size=_READ_BYTES, io_open=_open_nothing)
+        opened = av.open(source, "r", container_options=_OPTIONS, metadata_errors="replace", buffer_size=_READ_BYTES, io_open=_open_nothing)
     except av.error.FFmpegError as error:
         if has_magic(read(0, 16), expected):
             raise DamagedRecording(f"The file is cut short or damaged: {expected.name} without a readable header.") from error
