@@ -17,6 +17,7 @@ from trax.config import Settings
 from trax.errors import AlreadyRunning, ConfigError, TraxError
 from trax.intake.writers import keep_right_to_ask
 from trax.jobs.folders import StateFolders
+from trax.service.steady import keep_memory_steady
 from trax.settings_file import load_settings
 
 _CONFIG_HELP = "the settings (default: $TRAX_CONFIG, else /etc/trax/trax.yaml, else those shipped)"
@@ -36,6 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, _stop_before_it_began)
     faulthandler.enable()  # a daemon that the watchdog ends says where it was stuck
+    keep_memory_steady()
     log.configure("INFO")
     try:
         settings = load_settings(arguments.config)
