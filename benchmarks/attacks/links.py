@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -69,14 +70,21 @@ def _canary(folder: Path, clip: Path) -> tuple[Path, Path]:
 
 
 @contextlib.contextmanager
-def _watched(violations: list[str], *paths: Path) -> Iterator[None]:
-    """Whatever opens one of these, by whatever name, is a violation."""
+def _watched(violations: list[str], canary: Path, *others: Path) -> Iterator[None]:
+    """Whatever opens one of these, by whatever name, is a violation.
+
+    Somebody else on this machine may search through all files meanwhile: they open the decoy beside, to which no link leads, as often.
+    """
+    decoy = canary.with_name("decoy")
+    decoy.mkdir()
     with Inotify(sync_timeout=0) as inotify:
-        for path in paths:
+        for path in (decoy, canary, *others):
             inotify.add_watch(path, Mask.OPEN | Mask.ACCESS | Mask.MODIFY | Mask.DONT_FOLLOW)
         yield
-        opened = {str(event.watch.path.name) for event in iter(inotify.sync_get, None) if event.watch is not None}
-    violations += [f"{name} was opened" for name in sorted(opened)]
+        events = [event for event in iter(inotify.sync_get, None) if event.watch is not None and event.mask & Mask.OPEN]
+    opened = Counter(str(event.watch.path.name) for event in events if event.watch is not None)
+    strangers = opened.pop("decoy", 0)
+    violations += [f"{name} was opened {count} times" for name, count in sorted(opened.items()) if count > strangers]
 
 
 def _swapped(root: Path, clips: tuple[Path, ...], swaps: int) -> tuple[list[str], dict[str, Any], float]:
