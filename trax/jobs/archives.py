@@ -94,6 +94,12 @@ class Archives:
             return None
         return next(job for job in self._jobs(self._known[job_id][1]) if job.id == job_id)
 
+    def completed(self) -> Iterator[tuple[float, str, str]]:
+        """When each completed job was finished, its recording's SHA-256 and its id, one file in memory at a time. Raises LedgerError."""
+        for path in {path for _, path in self._known.values()}:
+            records = (record for record in _read(path)["jobs"] if self._known[record["id"]] == (Status.COMPLETED, path))
+            yield from ((record["finished"], record["media_id"], record["id"]) for record in records)
+
     def newest_first(self) -> Iterator[Job]:
         """Every archived job once, one file in memory at a time."""
         for path in sorted({path for _, path in self._known.values()}, reverse=True):

@@ -174,6 +174,12 @@ class Ledger:
         """The failed jobs among the live ones, newest first."""
         return tuple(job for job in self._finished() if job.status is Status.FAILED)[:limit]
 
+    def completed(self) -> dict[str, str]:
+        """The last job that completed each recording, by the recording's SHA-256. Reads all archives. Raises LedgerError."""
+        archived = (found for found in self._archives.completed() if found[2] not in self._jobs)
+        live = ((job.finished or job.changed, job.media_id, job.id) for job in self._jobs.values() if job.status is Status.COMPLETED)
+        return {media_id: job_id for _, media_id, job_id in sorted((*archived, *live))}
+
     def everything(self) -> Iterator[Job]:
         """Every job once: the live ones, then the archived ones from the newest on."""
         yield from self.live()

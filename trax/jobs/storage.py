@@ -116,9 +116,9 @@ class SnapshotStorage(Storage):
         self.is_new = not found
         bad = tuple(path for path, snapshot in found.items() if snapshot is None)
         self.damaged = bad if read_only else tuple(map(damaged.set_beside, bad))
-        if len(good) == 1 and self._current.sequence > 1 and not read_only:
+        if len(good) == 1 and not read_only:
             with contextlib.suppress(DiskFull):
-                self.write(self._current.tables)  # there were two: the next damage must find another to fall back to
+                self.write(self._current.tables)  # the next damage must find another to fall back to
 
     def read(self) -> Tables:
         """The tables. Their records are those in memory: a table of the ledger replaces records and never changes them in place."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from itertools import islice
 
 from loguru import logger
 
@@ -12,7 +11,7 @@ from trax.config import Settings
 from trax.errors import StorageError
 from trax.intake.claim import finish_claims
 from trax.jobs.folders import StateFolders, subfolders
-from trax.jobs.job import Job, Status
+from trax.jobs.job import Job
 from trax.jobs.ledger import Ledger
 from trax.jobs.outputs import SIDE_FOLDER, WORK_LOCK
 from trax.jobs.recovery import reconcile
@@ -33,7 +32,7 @@ def recover(settings: Settings, folders: StateFolders, ledger: Ledger, seen: See
         files.remove_temporaries(folder)
     finish_claims(settings.inbox_folder, folders)
     if seen.needs_rebuild:
-        _rebuild(seen, ledger)
+        _mend(seen, ledger)
 
     def published(job: Job) -> bool:
         folder = folders.find(job.id)
@@ -53,30 +52,24 @@ def recover(settings: Settings, folders: StateFolders, ledger: Ledger, seen: See
         now=time.time(),
         policy=settings.retries,
     )
-    if _is_cut(seen, ledger):
-        _rebuild(seen, ledger)
+    _mend(seen, ledger)  # now that what was completed before Trax ended is in it
     _remove_staging(settings)
     for job in touched:
         with about(job.id):
             logger.info("recovered as {}", job.status.value)
 
 
-def _is_cut(seen: Seen, ledger: Ledger) -> bool:
-    """Whether `seen.log` lacks its end. Cut where a line ends it looks whole, but its last lines are of the jobs completed last."""
-    live = ledger.by_status(Status.COMPLETED)
-    archived = (job for job in ledger.everything() if job.status is Status.COMPLETED and job not in live)
-    return any(seen.find(job.media_id) is None for job in (*live, *islice(archived, 1)))
+def _mend(seen: Seen, ledger: Ledger) -> None:
+    """Write `seen.log` anew when it does not say all: what the ledger knows, and what the old one still knows of jobs in a lost archive.
 
-
-def _rebuild(seen: Seen, ledger: Ledger) -> None:
-    """Write `seen.log` anew: what the ledger knows, and what is still good of the old one, which may know jobs of a lost archive."""
+    Cut where a line ends the log looks whole, so it is compared.
+    """
+    completed = ledger.completed()
+    if not seen.needs_rebuild and completed.keys() <= seen.known().keys():
+        return
     if kept := seen.set_beside():
         logger.error("a damaged file of the ledger is kept and was made anew: {}", kept)
-    completed = [job for job in ledger.everything() if job.status is Status.COMPLETED]
-    completed.sort(key=lambda job: (job.finished or 0.0, job.id))
-    media = {job.media_id for job in completed}
-    others = [(media_id, job_id) for media_id, job_id in seen.known().items() if media_id not in media]
-    seen.rebuild([*others, *((job.media_id, job.id) for job in completed)])  # the newest last: see `_is_cut`
+    seen.rebuild({**seen.known(), **completed}.items())
 
 
 def _remove_staging(settings: Settings) -> None:
