@@ -307,9 +307,9 @@ def test_the_memory_limit_is_told_in_words(tmp_path):
 
 def test_the_child_opens_no_file_and_dumps_no_core():
     script = (
-        "import resource, sys; from trax.worker.decode import forbid_new_files, limit_process\n"
+        "import resource, sys; from trax.worker.decode import limit_process; from trax.worker.sandbox import _forbid_new_descriptors\n"
         f"limit_process({1024 * MIB}, 9, {MIB})\n"
-        "forbid_new_files(keep=6)\n"
+        "_forbid_new_descriptors(keep=6)\n"
         "assert resource.getrlimit(resource.RLIMIT_CORE) == (1, 1)\n"
         "try: open('/etc/hostname')\n"
         "except OSError as error: print(error.errno)\n"
@@ -344,3 +344,16 @@ def test_tags_in_another_encoding_are_no_reason_not_to_decode(tmp_path):
     tag = b"LIST" + struct.pack("<I", 16) + b"INFOINAM" + struct.pack("<I", 4) + b"caf\xe9"
     path.write_bytes(path.read_bytes() + tag)
     assert decode(path).result["duration"] == pytest.approx(1.0)
+
+
+def test_what_makes_no_headway_is_ended_and_what_does_goes_on():
+    script = (
+        "import sys, time; from trax.worker.decode import grant_time\n"
+        "grant_time(0.5)\n"
+        "for _ in range(20):\n"
+        "    end = time.process_time() + 0.1\n"
+        "    while time.process_time() < end: pass\n"
+        "    if sys.argv[1] == 'headway': grant_time(0.5)\n"
+    )
+    ends = [subprocess.run([sys.executable, "-c", script, how], check=False, timeout=100).returncode for how in ("headway", "none")]
+    assert ends == [0, -signal.SIGPROF]

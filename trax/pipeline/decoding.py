@@ -75,8 +75,8 @@ async def _decode(
     except TimeoutError:
         raise WorkerHung(f"The decoder took more than the {limits.wall_seconds:g} s that are allowed.") from None
     except WorkerCrashed as error:
-        if child.ended_by == signal.SIGXCPU:
-            raise DamagedRecording("Decoding takes processor time and makes no sound for it.") from error
+        if child.ended_by in (signal.SIGPROF, signal.SIGXCPU):  # see `trax.worker.decode`
+            raise DamagedRecording("Decoding takes more processor time than the sound in the file is worth.") from error
         raise
     except (RecordingError, WorkerError, StorageError):
         raise

@@ -6,10 +6,12 @@ told, so that it can be said.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import mmap
 import os
 import platform
+import resource
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,7 +28,7 @@ _NOT_EXECUTABLE = When(argument=2, without=mmap.PROT_EXEC)
 _NEEDED_TO_COMPUTE = (
     *("read", "pread64", "write", "writev", "lseek", "close", "dup", "fstat"),
     *("brk", "munmap", "mremap", "madvise", "futex", "sched_yield", "sched_getaffinity", "getrandom", "getpid", "gettid"),
-    *("clock_gettime", "clock_nanosleep", "gettimeofday", "nanosleep"),
+    *("clock_gettime", "clock_nanosleep", "gettimeofday", "nanosleep", "setitimer"),
     *("rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "restart_syscall", "exit", "exit_group"),
 )
 #: What no worker has any business with: see `renounce`. io_uring would get round the rest.
@@ -53,11 +55,11 @@ def defences() -> Defences:
     return Defences(landlock.version(), seccomp.is_available())
 
 
-def seal() -> tuple[str, ...]:
+def seal(*, keep: int) -> tuple[str, ...]:
     """Leave this process nothing but its open descriptors, memory and processor time; returns the defences that this kernel lacks.
 
     To be called when every library is loaded: no file can be opened, and no memory made executable, from here on. No thread can be
-    started, no program run, no socket made, and nobody else be signalled or looked into.
+    started, no program run, no socket made, and nobody else be signalled or looked into. Descriptors up to `keep` stay usable.
     """
     _renounce_new_privileges()
     rules: Rules = {
@@ -65,9 +67,9 @@ def seal() -> tuple[str, ...]:
         "mmap": _NOT_EXECUTABLE,
         "mprotect": _NOT_EXECUTABLE,
         "tgkill": When(argument=0, equal=os.getpid()),  # abort(3) ends this process so
-        "prlimit64": When(argument=0, equal=0),  # its own limits, up to the hard ones
     }
     has_landlock = landlock.give_up_access()
+    _forbid_new_descriptors(keep)  # after Landlock, which takes one for a moment; before the filter, which would not have it
     has_filter = _install(seccomp.only, rules)
     return tuple(name for name, is_there in ((LANDLOCK, has_landlock), (SECCOMP, has_filter)) if not is_there)
 
@@ -80,6 +82,14 @@ def renounce() -> None:
     _renounce_new_privileges()
     landlock.give_up_access(files=False)
     _install(seccomp.without, dict.fromkeys(_NEEDED_BY_NO_WORKER))
+
+
+def _forbid_new_descriptors(keep: int) -> None:
+    """Have whatever opens something fail with EMFILE, whatever else the kernel has of a sandbox."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (keep + 1, keep + 1))
+    with contextlib.suppress(OSError):
+        while True:
+            os.dup(2)  # take the free numbers below the limit too
 
 
 def _renounce_new_privileges() -> None:
