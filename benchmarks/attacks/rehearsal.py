@@ -136,6 +136,9 @@ def _become_daemon(asked: Mapping[str, Any], root: Path, made: Path) -> None:
             os.dup2(log, stream)
         from trax.service import daemon
         from trax.service.main import main
+        from trax.worker.protocol import die_with_parent
+
+        die_with_parent()
 
         vars(daemon)["local_lanes"] = lambda _settings: RecordedLanes(made)
         disk.observer = Observer(root, Point(**asked["point"]))
