@@ -87,7 +87,7 @@ def test_jobs_that_wait_or_run_are_cancelled_and_taken_up_again(tmp_path: Path, 
             assert traxd.error(name)["code"] == "cancelled"
             assert (traxd.folder("archive", job) / "source").is_file()
             assert not (traxd.folder("archive", job) / "pcm.raw").exists()
-            assert f"[{job.id}] cancelled: " in traxd.log_tail()
+            assert f"[{job.id}] cancelled, as asked" in traxd.log_tail()
         with pytest.raises(JobError, match="cancelled"):
             traxd.ask("cancel", job=running.id)
         retried = traxd.ask("retry", jobs=[running.id, waiting.id], failed=False, current_settings=False)
