@@ -6,6 +6,8 @@ import av
 import jiwer
 import numpy as np
 import pytest
+from attacks.clips import speech_clips
+from speech_data import read_audio
 
 from trax.asr.load import load_engine
 from trax.audio.pcm import SAMPLE_RATE
@@ -55,6 +57,18 @@ def test_real_words(engine, voice, pcm_of):
     assert recognition.language == "en"
     assert seen == sorted(seen)
     assert seen[-1] == pytest.approx(1.0)
+
+
+def test_what_was_heard_before_changes_not_even_a_score(engine, pcm_of, tmp_path):
+    def heard(by, clip):
+        samples = read_audio(clip) / 32768
+        with pcm_of(samples) as pcm:
+            return transcribe(by, pcm, (Span(0, len(samples) / SAMPLE_RATE),))
+
+    clips = speech_clips(tmp_path, 14)
+    after_others = [heard(engine, clip) for clip in clips]
+    for number in (12, 13):  # the ones of these that differed
+        assert heard(load_engine(MODEL), clips[number]) == after_others[number]
 
 
 def test_cancelled_between_windows(engine, pcm_of, hum):

@@ -29,6 +29,10 @@ _FRAMES_A_SECOND = 100
 #: depend on nothing before it.
 _SETTINGS = {"maxhmmpf": 3000, "fwdflat": False, "cmn": "batch", "loglevel": "FATAL"}
 
+#: A tenth of a second that is heard before each window, and forgotten. The decoder carries more over than `reinit_feat` takes back: without
+#: it 5 of 160 short recordings had scores that differed in the fourth place after what others came before; with it none, for 7 ms a window.
+_CLEARING_SOUND = np.tile(np.array([16, -16], "<i2"), 800).tobytes()
+
 #: What stands in the hypothesis for what is not a word: <s>, </s>, <sil>, [NOISE], ++COUGH++.
 _FILLER = re.compile(r"^(<.*>|\[.*\]|\+\+.*\+\+)$")
 #: "read(2)" is the second pronunciation of "read".
@@ -86,13 +90,17 @@ class PocketSphinx:
 
     def _decode(self, samples: NDArray[np.float32]) -> list[Any]:
         data = np.clip(np.round(samples * 32768), -32768, 32767).astype("<i2").tobytes()
+        self._hear(_CLEARING_SOUND)
+        self._hear(data)
+        return list(self._decoder.seg() or ())
+
+    def _hear(self, data: bytes) -> None:
         self._decoder.reinit_feat()  # forgets the noise and the channel of the window before, which would change this one's words
         self._decoder.start_utt()
         try:
             self._decoder.process_raw(data, no_search=False, full_utt=True)
         finally:
             self._decoder.end_utt()
-        return list(self._decoder.seg() or ())
 
 
 def _words(window: Window, heard: Sequence[_Heard]) -> Iterator[Word]:

@@ -63,6 +63,7 @@ TRANSCRIBE = Stage(
     needs=("pcm", "vad"),
     settings=("asr.language", "asr.vocabulary"),
     models=("asr",),
+    version=2,
     weight=75,
 )
 EMBED = Stage("embed", Lane.DIARIZE, makes="embeddings", file="embeddings.npz", needs=("pcm", "vad"), models=("embedding",), weight=15)
