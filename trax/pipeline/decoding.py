@@ -24,7 +24,7 @@ from trax.transcript import SAMPLE_BYTES, SAMPLE_RATE
 class DecodeLimits:
     """What one decode may take: bytes of address space, seconds of CPU, of wall time, without a sign of progress, and of sound."""
 
-    memory: int = 512 << 20  # a film of twelve hours at 60 pictures a second takes 470 MB for its index; twelve hours of sound alone 300
+    memory: int = 512 << 20  # a film of twelve hours at 60 pictures a second reserves 480 MB, twelve hours of AAC alone 300
     cpu_seconds: int = 3600
     wall_seconds: float = 7200.0
     silence_seconds: float = 600.0
