@@ -183,7 +183,8 @@ class DiskFailed(TraxError):
     code = "disk-failed"
     permanent = False
     default_advice = (
-        "What was under way is done again when traxd starts again. First see `journalctl -k` for errors of the disk, and mend or replace it."
+        "What was under way is done again when traxd starts again. First see `journalctl -k` for errors of the disk, and mend it or "
+        "replace it."
     )
 
 

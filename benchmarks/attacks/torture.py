@@ -141,7 +141,7 @@ class Torture:
         """A process of this kind, waited for a while: decoders live shortly. One of a daemon that has just died is none of ours."""
         until = time.monotonic() + 1.5
         while time.monotonic() < until:
-            pids = []
+            pids: list[int] = []
             for process in self.appliance.processes()[1:]:
                 with contextlib.suppress(psutil.Error):
                     if _MODULES[victim] in process.cmdline():
