@@ -30,7 +30,7 @@ def attack(size: Size, work: Path) -> Findings:
     found = json.loads(done.stdout)
     waited = {run["what"]: run["waited"] for run in found["runs"]}
     return Findings(
-        f"{steps} sizes of disk between none and 160,000 free bytes, so that every write of a job met the end of the disk "
+        f"A short recording on each of {steps} disks with between none and 160,000 free bytes, which is what it takes "
         f"({waited['sizes']} recordings had to wait); the disk filled in the middle of {stages} stages; inbox, outbox and state on three "
         f"disks, each full in turn, the outbox read-only and unmounted too, a recording too large for the disk, and a start "
         f"without a free byte ({waited['stages'] + waited['mounts'] + waited['start']} waited).",
