@@ -3,149 +3,111 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
-import re
-from collections.abc import AsyncGenerator
+import contextlib
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
-from asyncinotify import Inotify, Mask
 from loguru import logger
+from watchfiles import Change, awatch
 
-from trax.intake.names import printable
+from trax.intake.mounts import file_system_of, is_eventless
 from trax.intake.scan import walk
 
-#: Network and shared file systems: what other machines change there sends no events here. All of FUSE but `fuseblk` counts too.
-_EVENTLESS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "vboxsf", "virtiofs"})
-_MOUNTS = Path("/proc/self/mounts")
 _POLL_SECONDS = 2.0
-#: Events of so long are told together, and so many at most: a storm of them must not keep the daemon from its work.
-_GATHER_SECONDS = 0.2
-_GATHER_EVENTS = 2000
-#: How often it is asked whether the inbox is still the folder that is watched.
-_CHECK_SECONDS = 5.0
-_LONGEST_PAUSE = 60.0
-_COMES = Mask.CREATE | Mask.MOVED_TO
-_MASK = _COMES | Mask.MODIFY | Mask.CLOSE_WRITE | Mask.MOVED_FROM | Mask.DELETE | Mask.ONLYDIR
+#: Events of so long are told together, milliseconds: a storm of them must not keep the daemon from its work.
+_GATHER, _STEP = 200, 100
+#: How often it is asked whether the inbox is still the folder that is watched, milliseconds.
+_CHECK = 1000
+_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+_PATH_MAX = 4096
 
 
 async def changes(inbox: Path, how: Literal["auto", "events", "polling"]) -> AsyncGenerator[set[str], None]:
     """Sets of names, relative to the inbox, that something happened to; for ever. An empty set says only: look.
 
-    Where events may be missing, by the settings or by the kind of the file system, it says so every other second. A watcher that fails
-    (no inotify instances left, the folder gone or replaced) is started again, after a pause that doubles with each failure in a row.
+    Where events may be missing, by the settings or by the kind of the file system, it says so every other second. A watcher that cannot
+    start (no inotify instances left, the folder gone) is started again, after a pause that doubles with each failure in a row; one that
+    stood and ended (another folder came, went, or is the inbox now; a name that is not UTF-8), a second later.
     """
-    pause = 1.0
+    pause = _PAUSE
+    is_short = False
     while True:
         if how == "polling" or (how == "auto" and is_eventless(await asyncio.to_thread(file_system_of, inbox))):
             await asyncio.sleep(_POLL_SECONDS)
             yield set()
             continue
+        stands = False
         try:
-            with _Watches(inbox) as watches:
-                await watches.renew()
-                yield set()  # for what came before the watches stood
-                while True:
-                    names = await watches.told()
-                    pause = 1.0
-                    if names is not None:
-                        yield names
-        except OSError as error:
-            logger.warning("The watcher of the inbox failed and starts again in {:.0f} s: {}", pause, error.strerror)
+            identity, folders = await asyncio.to_thread(_laid_out, inbox)
+            async with contextlib.aclosing(_events(folders, as_far_as_possible=is_short)) as batches:
+                async for batch in batches:
+                    if batch or not stands:  # the first, though it be empty: for what came before the watches stood
+                        yield {path.removeprefix(f"{inbox}/") for _, path in batch}
+                    stands, pause = True, _PAUSE
+                    if await asyncio.to_thread(_is_laid_out_anew, inbox, identity, folders, batch):
+                        break
+        except ExceptionGroup as ended:
+            # A watcher that stands ends with a name that is not UTF-8. A look into a folder of such a name is an event too: where there
+            # is one, the inbox is in effect looked through every other second.
+            logger.debug("The watcher of the inbox starts again: {}", ascii(ended.exceptions))
+            pause = _PAUSE
+        except (OSError, RuntimeError) as error:
+            if type(error) is OSError and error.errno is None:  # so watchfiles says that a folder got no watch
+                is_short = True
+                logger.warning(
+                    "The system allows no more watches (see fs.inotify.max_user_watches): what is dropped into some folders is only found "
+                    "when the inbox is looked through: {}",
+                    ascii(str(error)),
+                )
+            else:
+                logger.warning("The watcher of the inbox failed and starts again in {:.0f} s: {}", pause, ascii(str(error)))
         yield set()
         await asyncio.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-class _Watches:
-    """A watch on each folder of the inbox, and on nothing that a link leads to."""
+def _events(folders: Iterable[str], *, as_far_as_possible: bool) -> AsyncGenerator[set[tuple[Change, str]], None]:
+    """What happens in these folders, an empty set for now and then nothing. Not recursive: that would follow links out of the inbox."""
+    return awatch(
+        *folders,
+        watch_filter=None,
+        debounce=_GATHER,
+        step=_STEP,
+        rust_timeout=_CHECK,
+        yield_on_timeout=True,
+        force_polling=False,
+        recursive=False,
+        ignore_permission_denied=as_far_as_possible,  # it ignores, in fact, whatever keeps a folder from being watched
+    )
 
-    def __init__(self, inbox: Path) -> None:
-        self._inbox = inbox
-        self._identity = _identity(inbox)
-        self._inotify = Inotify(cache_size=100, sync_timeout=0)
-        self._folders: dict[int, str] = {}
-        self._is_short = False
 
-    def __enter__(self) -> Self:
-        return self
+def _laid_out(inbox: Path) -> tuple[tuple[int, int], dict[str, None]]:
+    """What tells the inbox from another folder in its place, and the folders in it that can be watched, itself first."""
+    identity = _identity(inbox)
+    paths = [str(inbox / folder.relative) for folder in walk(inbox, {})]  # what keeps us out of a folder is told by the scan
+    return identity, dict.fromkeys(filter(_can_be_watched, paths))
 
-    def __exit__(self, *_: object) -> None:
-        self._inotify.close()
 
-    async def renew(self) -> None:
-        """Watch every folder there is by now, each under the name it has by now. Raises OSError."""
-        former, self._folders = self._folders, await asyncio.to_thread(self._watch_all)
-        for watch in self._inotify.watches:
-            if watch.wd in former and watch.wd not in self._folders:
-                self._inotify.rm_watch(watch)
+def _can_be_watched(path: str) -> bool:
+    try:
+        return len(path.encode()) < _PATH_MAX
+    except UnicodeEncodeError:
+        return False
 
-    def _watch_all(self) -> dict[int, str]:
-        found: dict[int, str] = {}
-        for folder in walk(self._inbox, {}):  # what keeps us out of a folder is told by the scan
-            try:
-                found[self._inotify.add_watch(f"/proc/self/fd/{folder.descriptor}", _MASK).wd] = folder.relative
-            except OSError as error:
-                if error.errno != errno.ENOSPC:
-                    raise
-                self._tell_shortage(folder.relative)
-                break
-        return found
 
-    def _tell_shortage(self, folder: str) -> None:
-        if not self._is_short:
-            logger.warning(
-                "The system allows no more watches (fs.inotify.max_user_watches): what is dropped into {!r} and further folders is only "
-                "found when the inbox is looked through",
-                printable(folder or "."),
-            )
-        self._is_short = True
+def _is_laid_out_anew(inbox: Path, identity: tuple[int, int], folders: Mapping[str, None], batch: set[tuple[Change, str]]) -> bool:
+    """Whether a folder came, went or was renamed. Raises FileNotFoundError when the inbox is gone."""
+    # A watch holds on to the folder it began with: when another has taken its place we would wait in silence.
+    return _identity(inbox) != identity or any(
+        path in folders if change is Change.deleted else path not in folders and _is_folder(Path(path)) for change, path in batch
+    )
 
-    async def told(self) -> set[str] | None:
-        """Names that something happened to, some of them perhaps long ago; None when nothing did. Raises OSError when it is all in vain."""
-        try:
-            async with asyncio.timeout(_CHECK_SECONDS):
-                events = [await self._inotify.get()]
-        except TimeoutError:
-            events = []
-        else:
-            await asyncio.sleep(_GATHER_SECONDS)
-            while len(events) < _GATHER_EVENTS and (event := self._inotify.sync_get()) is not None:
-                events.append(event)
-        # A watch holds on to the folder it began with: when another has taken its place we would wait in silence.
-        if await asyncio.to_thread(_identity, self._inbox) != self._identity:
-            raise FileNotFoundError(errno.ENOENT, "another folder has taken its place")
-        names = set()
-        is_laid_out_anew = False
-        for event in events:
-            is_laid_out_anew |= bool(event.mask & Mask.Q_OVERFLOW) or bool(event.mask & Mask.ISDIR and event.mask & _COMES)
-            folder = self._folders.get(event.watch.wd) if event.watch else None
-            if folder is not None and event.name is not None:
-                names.add(os.path.join(folder, event.name))  # noqa: PTH118 - names are text here, as the scan has them
-        if is_laid_out_anew:
-            await self.renew()
-        return names if events else None
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
 
 
 def _identity(inbox: Path) -> tuple[int, int]:
     found = inbox.stat()
     return found.st_dev, found.st_ino
-
-
-def is_eventless(file_system: str) -> bool:
-    """Whether changes to such a file system may go unseen by inotify."""
-    return file_system in _EVENTLESS or file_system.startswith("fuse.")
-
-
-def file_system_of(folder: Path, mounts: Path = _MOUNTS) -> str:
-    """The type of the file system that holds `folder`, such as `ext4` or `nfs4`; empty when it cannot be told."""
-    try:
-        rows = [line.split() for line in mounts.read_text(errors="surrogateescape").splitlines()]
-    except OSError:
-        return ""
-    resolved = folder.resolve()
-    # Blanks in a mount point are written in octal. The last of equally long ones lies on top of the others.
-    points = [(Path(re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), row[1])), row[2]) for row in rows]
-    holding = [(len(point.parts), number, kind) for number, (point, kind) in enumerate(points) if resolved.is_relative_to(point)]
-    return max(holding)[2] if holding else ""
