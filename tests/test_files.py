@@ -6,7 +6,6 @@ import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
 
 import pytest
 
@@ -112,12 +111,13 @@ def test_a_file_system_that_syncs_no_folders_is_not_a_disk_that_failed(tmp_path,
 def test_what_fails_on_the_way_leaves_the_old_file(tmp_path):
     (tmp_path / "a").write_bytes(b"old")
 
-    def fill(handle: IO[bytes]) -> None:
-        handle.write(b"new")
-        raise KeyError
+    def fail() -> None:
+        with files.replacing(tmp_path / "a") as handle:
+            handle.write(b"new")
+            raise KeyError
 
     with pytest.raises(KeyError):
-        files.write_with(tmp_path / "a", fill)
+        fail()
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"old")]
 
 

@@ -15,7 +15,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -99,15 +99,10 @@ def replacing(path: Path, mode: int = FILE_MODE) -> Iterator[IO[bytes]]:
     sync_folder(path.parent)
 
 
-def write_with(path: Path, fill: Callable[[IO[bytes]], object], mode: int = FILE_MODE) -> None:
-    """Replace `path` with what `fill` writes, atomically and durably."""
-    with replacing(path, mode) as handle:
-        fill(handle)
-
-
 def write_bytes(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
     """Replace `path` with `data`, atomically and durably."""
-    write_with(path, lambda handle: handle.write(data), mode)
+    with replacing(path, mode) as handle:
+        handle.write(data)
 
 
 def append(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
@@ -208,15 +203,12 @@ def copy(source: Path | int, target: Path, mode: int = FILE_MODE) -> str:
     Raises StorageError when what arrived is not what was read.
     """
     digest = hashlib.sha256()
-
-    def fill(handle: IO[bytes]) -> None:
+    with replacing(target, mode) as handle:
         descriptor = source if isinstance(source, int) else os.open(source, os.O_RDONLY | os.O_NOFOLLOW)
         with os.fdopen(descriptor, "rb", closefd=descriptor != source) as reader:
             while chunk := reader.read(_CHUNK):
                 digest.update(chunk)
                 handle.write(chunk)
-
-    write_with(target, fill, mode)
     with told("read back", target):
         arrived = sha256_of(target)
     if arrived != digest.hexdigest():

@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,11 +134,8 @@ class _MelReader:
 
 def save(path: Path, embeddings: Embeddings) -> None:
     """Write the artefact `embeddings.npz`: plain arrays, the same bytes for the same embeddings."""
-
-    def fill(handle: IO[bytes]) -> None:
+    with files.replacing(path) as handle:
         np.savez(handle, windows=embeddings.windows, vectors=embeddings.vectors)
-
-    files.write_with(path, fill)
 
 
 def load(path: Path) -> Embeddings:

@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from trax import files
 from trax.jobs.folders import StateFolders
@@ -21,15 +21,12 @@ def leave(folders: StateFolders, request: Mapping[str, Any]) -> Path:
     """Write a request, durably, and return its file. Raises StorageError."""
     files.make_folder(folders.requests)
     owner = folders.root.stat()
-
-    def fill(handle: IO[bytes]) -> None:
+    path = folders.requests / f"{time.time_ns():020d}-{secrets.token_hex(4)}.json"
+    with files.replacing(path) as handle:
         handle.write(json.dumps(request).encode() + b"\n")
         if os.geteuid() == 0:
             # an administrator asks, the daemon's user has to read it
             os.fchown(handle.fileno(), owner.st_uid, owner.st_gid)  # noqa: TID251 - of a file that has no name and is not synced yet
-
-    path = folders.requests / f"{time.time_ns():020d}-{secrets.token_hex(4)}.json"
-    files.write_with(path, fill)
     return path
 
 

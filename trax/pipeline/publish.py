@@ -15,7 +15,6 @@ import os
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
 from trax import files
 from trax.errors import StorageError
@@ -146,13 +145,10 @@ def stage(outbox: Path, job: str, outputs: Mapping[str, Iterable[bytes]]) -> Sta
 
 def _write(path: Path, pieces: Iterable[bytes]) -> str:
     digest = hashlib.sha256()
-
-    def fill(handle: IO[bytes]) -> None:
+    with files.replacing(path) as handle:
         for piece in pieces:
             digest.update(piece)
             handle.write(piece)
-
-    files.write_with(path, fill)
     return digest.hexdigest()
 
 
