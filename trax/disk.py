@@ -21,7 +21,7 @@ from trax.errors import DiskFailed, DiskFull, StorageError
 
 _OPEN = Path("/proc/self/fd")
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
-_NO_SYNC_OF_FOLDERS = {errno.EINVAL, errno.ENOTSUP}
+_NO_SYNC_OF_FOLDERS = frozenset({errno.EINVAL, errno.ENOTSUP})
 _NO_RIGHT = {errno.EACCES, errno.EPERM, errno.EROFS}
 _WHO_MAY = "Check who may write there, or use sudo; `sudo -u trax trax-ctl doctor` tells what the service may."
 
@@ -77,11 +77,21 @@ def sync(descriptor: int, path: Path) -> None:
         fsync(descriptor, path)
 
 
-def _sync(operation: Operation, call: Callable[[int], None], descriptor: int, path: Path, named: Path) -> None:
+def _sync(
+    operation: Operation,
+    call: Callable[[int], None],
+    descriptor: int,
+    path: Path,
+    named: Path,
+    *,
+    unsupported: frozenset[int] = frozenset(),
+) -> None:
     try:
         tell(operation, path)
         call(descriptor)
     except OSError as error:
+        if error.errno in unsupported:  # a file system that cannot be asked is not a disk that failed
+            return
         if error.errno in _NO_ROOM:
             raise
         raise DiskFailed(f"The disk did not keep what was written: {error.strerror}.", file=_shown(named)) from error
@@ -90,12 +100,7 @@ def _sync(operation: Operation, call: Callable[[int], None], descriptor: int, pa
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable."""
     with told("sync the folder", folder), _open_folder(folder) as descriptor:
-        try:
-            _sync("fsync folder", os.fsync, descriptor, folder, folder)
-        except DiskFailed as error:
-            # a file system that cannot be asked (EINVAL) is not a disk that failed
-            if not (isinstance(error.__cause__, OSError) and error.__cause__.errno in _NO_SYNC_OF_FOLDERS):
-                raise
+        _sync("fsync folder", os.fsync, descriptor, folder, folder, unsupported=_NO_SYNC_OF_FOLDERS)
 
 
 def sync_all(folder: Path) -> None:
