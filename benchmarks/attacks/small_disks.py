@@ -28,7 +28,7 @@ Outputs = Mapping[str, Mapping[str, object]]
 
 PATIENCE_S = 240.0
 FORMATS = ["json", "srt", "vtt"]
-_SHORT_PATIENCE = "from trax.service import endings, room, working; room.PATIENCE = working.PATIENCE = 0.5"
+_SHORT_PATIENCE = "from trax.service import endings, room, working; room.LOOK_AGAIN = working.LOOK_AGAIN = 0.5"
 #: Changes to a daemon: without the check for room before a job starts; with the check, and room for a ledger of 2 MiB.
 NO_CHECK = "room.missing = lambda *_, **__: room.Bytes()"
 SMALL_RESERVE = "room.LEDGER_BYTES = 2 << 20"

@@ -33,13 +33,13 @@ from trax.service.notify import notify
 from trax.service.purging import Purger
 from trax.service.receiving import Receiver
 from trax.service.recovering import recover
-from trax.service.room import PATIENCE
+from trax.service.room import LOOK_AGAIN
 from trax.service.threads import Threads, to_the_end
 from trax.service.working import Workshop
 
 _HOUSEKEEPING_SECONDS = 5.0
-#: How often systemd is asked for patience while Trax recovers, and for how long, seconds: a recording of gigabytes may be half copied.
-_PATIENCE_EVERY, _PATIENCE = 10.0, 60.0
+#: How often systemd is asked to wait on while Trax recovers, and for how long, seconds: a recording of gigabytes may be half copied.
+_EXTEND_EVERY, _EXTENSION = 10.0, 60.0
 #: How long a stop may take, seconds. A worker gets 3 s to give its task up; what a thread still copies, hashes or syncs is not waited for.
 _STOP_SECONDS = 7.0
 
@@ -98,12 +98,12 @@ class Daemon:
 
     async def _begin(self) -> None:
         """Put everything right, which may take as long as copying a recording does, then be there for all. Raises TraxError."""
-        patience = asyncio.create_task(_ask_for_patience())
+        extending = asyncio.create_task(_extend_start())
         try:
             while not await self._is_put_right():  # noqa: ASYNC110 - nothing tells when there is room
-                await asyncio.sleep(PATIENCE)
+                await asyncio.sleep(LOOK_AGAIN)
         finally:
-            patience.cancel()
+            extending.cancel()
         if self._start_waits_for is None:
             await self._control.start()
         self._start_waits_for = None
@@ -204,8 +204,8 @@ def _failure(tasks: Iterable[asyncio.Task[Any]]) -> BaseException | None:
     return next((error for task in ended if (error := task.exception()) is not None), None)
 
 
-async def _ask_for_patience() -> None:
+async def _extend_start() -> None:
     """Have systemd wait on while Trax starts (sd_notify(3)): the time it gives a start is for one that has nothing to put right."""
     while True:
-        await asyncio.sleep(_PATIENCE_EVERY)
-        notify(EXTEND_TIMEOUT_USEC=int(_PATIENCE * 1e6), STATUS="Putting right what was left behind")
+        await asyncio.sleep(_EXTEND_EVERY)
+        notify(EXTEND_TIMEOUT_USEC=int(_EXTENSION * 1e6), STATUS="Putting right what was left behind")

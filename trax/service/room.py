@@ -19,8 +19,8 @@ from trax.intake.names import extension_of, printable
 from trax.jobs.folders import JOB_FILE, SOURCE_FILE, StateFolders
 from trax.jobs.job import Job
 
-#: How long whatever waits for a disk waits before it looks again, seconds.
-PATIENCE = 10.0
+#: How long whatever waits for a disk waits before it looks again, seconds: nothing tells when there is room.
+LOOK_AGAIN = 10.0
 #: What is left free beside the state folder's jobs, bytes: the ledger must be able to say how they end.
 LEDGER_BYTES = 64 << 20
 

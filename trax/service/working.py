@@ -35,11 +35,11 @@ from trax.pipeline.stages import PLAN, STAGES, snapshot_of
 from trax.service.endings import Endings
 from trax.service.heartbeat import ComesRound
 from trax.service.progress import Live
-from trax.service.room import PATIENCE, Room, Waiting
+from trax.service.room import LOOK_AGAIN, Room, Waiting
 from trax.service.threads import to_the_end
 
 #: How often the queue is looked at when nothing is heard of, seconds.
-_LOOK_AGAIN = 60.0
+_REST = 60.0
 
 
 class Workshop:
@@ -81,7 +81,7 @@ class Workshop:
     def _until_due(self) -> float:
         # What is due already waits for a lane or for its twin, and their end wakes us; or for a disk, of which nothing tells.
         now = time.time()
-        pause = PATIENCE if self.waiting or self.endings.owed else _LOOK_AGAIN
+        pause = LOOK_AGAIN if self.waiting or self.endings.owed else _REST
         due = self._ledger.next_due(now)
         return pause if due is None else min(pause, due - now)
 
@@ -137,7 +137,7 @@ class Workshop:
             except DiskFull as error:
                 self._wait_for(job, Waiting("room for the ledger to say that it starts"), None)
                 logger.debug("{}", error)
-                await asyncio.sleep(PATIENCE)
+                await asyncio.sleep(LOOK_AGAIN)
                 return
             logger.info("started (attempt {}): {}", job.attempts, printable(job.source_name))
             ended = await self._attempt(job)
@@ -183,7 +183,7 @@ class Workshop:
 
     def _put_off(self, job: Job, error: StorageError) -> Job:
         logger.warning("waits until the disk takes it: {}", error)
-        return jobs.wait(self._current(job), error, time.time(), PATIENCE)
+        return jobs.wait(self._current(job), error, time.time(), LOOK_AGAIN)
 
     def _interrupt(self, job: Job) -> None:
         try:
@@ -204,7 +204,7 @@ class Workshop:
                     continue
                 self._wait_for(job, Waiting("room for the ledger to say how it ended"), self.waiting.get(job.id))
                 logger.debug("{}", error)
-                await asyncio.sleep(PATIENCE)
+                await asyncio.sleep(LOOK_AGAIN)
             else:
                 return
 
