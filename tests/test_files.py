@@ -122,14 +122,33 @@ def test_what_fails_on_the_way_leaves_the_old_file(tmp_path):
 
 
 def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path):
-    left = files.temporary_beside(tmp_path / "a")
-    left.mkdir()
-    (left / "inside").touch()
-    files.temporary_beside(tmp_path / "a").touch()
+    with files.temporary_beside(tmp_path / "a") as left, files.temporary_beside(tmp_path / "a") as also_left:
+        left.mkdir()
+        (left / "inside").touch()
+        also_left.touch()
     for name in ("a", ".trax", "x.tmp"):
         (tmp_path / name).touch()
     files.remove_temporaries(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".trax", "a", "x.tmp"]
+
+
+def test_temporary_names_are_used_again_but_never_by_two_at_once(tmp_path):
+    seen = set()
+    for number in range(100):
+        with files.replacing(tmp_path / f"{number}") as outer, files.replacing(tmp_path / f"{number} too") as inner:
+            assert outer.name != inner.name
+            seen |= {Path(outer.name).name, Path(inner.name).name}
+    assert len(seen) == 2
+    assert all(TEMPORARY.fullmatch(name) for name in seen)
+
+
+def test_a_temporary_name_by_which_something_may_still_go_is_not_used_again(tmp_path, refuse):
+    refuse("unlink", errno.EIO)
+    with pytest.raises(KeyError), files.replacing(tmp_path / "a"):
+        raise KeyError
+    (left,) = tmp_path.iterdir()
+    with files.replacing(tmp_path / "a") as handle:
+        assert handle.name != str(left)
 
 
 def test_an_appended_line_is_synced_and_a_new_file_s_name_too(tmp_path, told):

@@ -25,6 +25,9 @@ from trax.errors import StorageError
 FILE_MODE = 0o640
 FOLDER_MODE = 0o750
 _TEMPORARY = ".trax-{}.tmp"
+#: Temporary names of this process that are not in use. They are used again: `pathlib` interns each part of a path, and a process that lives
+#: for years must not fill that table with names of an instant.
+_spare_names: list[str] = []
 _CHUNK = 1 << 20
 _NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
@@ -54,9 +57,15 @@ def close_to_others(folder: Path) -> None:
             folder.chmod(stat.S_IMODE(found.st_mode) & ~0o007)
 
 
-def temporary_beside(path: Path) -> Path:
-    """A new name in the folder of `path` for what is to be renamed to it; should we be killed before, `remove_temporaries` finds it."""
-    return path.with_name(_TEMPORARY.format(secrets.token_hex(8)))
+@contextlib.contextmanager
+def temporary_beside(path: Path) -> Iterator[Path]:
+    """A name in the folder of `path` that is nobody else's for the block; should we be killed in it, `remove_temporaries` finds it."""
+    try:
+        name = _spare_names.pop()  # not asked for first: another thread may take the last one
+    except IndexError:
+        name = _TEMPORARY.format(secrets.token_hex(8))
+    yield path.with_name(name)
+    _spare_names.append(name)  # after an error something may still go by it
 
 
 def remove_temporaries(folder: Path) -> None:
@@ -80,22 +89,22 @@ def replacing(path: Path, mode: int = FILE_MODE) -> Iterator[IO[bytes]]:
 
     When the block raises, all is as before.
     """
-    temporary = temporary_beside(path)
-    try:
-        with told("write", path):
-            tell("create", temporary)
-            with open(temporary, "x+b", opener=_closed) as handle:
-                os.fchmod(handle.fileno(), mode)
-                yield handle
-                handle.flush()
-                fsync(handle.fileno(), temporary, named=path)  # before the rename: the name must never stand for half a file
-            tell("rename", temporary, path)
-            temporary.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):  # what happened first is what is told
-            tell("unlink", temporary)
-            temporary.unlink(missing_ok=True)
-        raise
+    with temporary_beside(path) as temporary:
+        try:
+            with told("write", path):
+                tell("create", temporary)
+                with open(temporary, "x+b", opener=_closed) as handle:
+                    os.fchmod(handle.fileno(), mode)
+                    yield handle
+                    handle.flush()
+                    fsync(handle.fileno(), temporary, named=path)  # before the rename: the name must never stand for half a file
+                tell("rename", temporary, path)
+                temporary.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):  # what happened first is what is told
+                tell("unlink", temporary)
+                temporary.unlink(missing_ok=True)
+            raise
     sync_folder(path.parent)
 
 
@@ -230,13 +239,13 @@ def remove_tree(folder: Path) -> None:
     It loses its name first: whenever we are ended, it is there whole, or gone but for what `remove_temporaries` finds.
     """
     if folder.exists():
-        with told("remove", folder):
-            aside = temporary_beside(folder)
-            tell("rename", folder, aside)
-            folder.rename(aside)
-        sync_folder(folder.parent)
-        with told("remove", folder):
-            _unlink_tree(aside)
+        with temporary_beside(folder) as aside:
+            with told("remove", folder):
+                tell("rename", folder, aside)
+                folder.rename(aside)
+            sync_folder(folder.parent)
+            with told("remove", folder):
+                _unlink_tree(aside)
         sync_folder(folder.parent)
 
 

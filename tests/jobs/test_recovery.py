@@ -99,8 +99,8 @@ class TestReconcile:
     def test_a_running_job_is_queued_and_its_attempt_given_back(self, folders: StateFolders, progressed: set[str], counted: int) -> None:
         ledger = Ledger(folders.ledger)
         folder = place(folders, job(Status.CLAIMED))
-        half = files.temporary_beside(folder / "pcm.raw")
-        half.touch()
+        with files.temporary_beside(folder / "pcm.raw") as half:
+            half.touch()
         ledger.put(job(Status.RUNNING, changed=2001.0, interruptions=7))
         put_right(ledger, folders, progressed=progressed)
         (found,) = ledger.live()

@@ -20,6 +20,12 @@ ERROR_ENDING = ".error.json"
 ENDINGS = (ERROR_ENDING, *(f".{name}" for name in get_args(OutputFormat)))
 
 
+def in_outbox(outbox: Path, name: str) -> tuple[str, ...]:
+    """What in the outbox already goes by this output name, whoever put it there; relative to the outbox."""
+    # As text: `pathlib` interns the names it is given, and here most are of files that never come to be.
+    return tuple(each for each in (f"{name}{ending}" for ending in ENDINGS) if os.path.lexists(f"{outbox}/{each}"))
+
+
 def is_in_outbox(outbox: Path, name: str) -> bool:
-    """Whether anything in the outbox already goes by this output name: it is not written over, whoever put it there."""
-    return any(os.path.lexists(f"{outbox / name}{ending}") for ending in ENDINGS)
+    """Whether anything in the outbox already goes by this output name: it is not written over."""
+    return bool(in_outbox(outbox, name))

@@ -19,7 +19,7 @@ from pathlib import Path
 from trax import files
 from trax.errors import StorageError
 from trax.intake.names import printable
-from trax.jobs.outputs import ENDINGS, ERROR_ENDING, RESULT_ENDING, SIDE_FOLDER
+from trax.jobs.outputs import ENDINGS, ERROR_ENDING, RESULT_ENDING, SIDE_FOLDER, in_outbox
 
 MANIFEST_FILE = "published.json"
 
@@ -97,8 +97,7 @@ def _stem(relative: str) -> str:
 
 def _is_taken(outbox: Path, name: str, own: Mapping[str, frozenset[str]]) -> bool:
     """Whether any output under this name is there that the job may not replace."""
-    relatives = (f"{name}{ending}" for ending in ENDINGS)
-    return any(os.path.lexists(outbox / each) and not _is(outbox / each, own.get(each, frozenset())) for each in relatives)
+    return any(not _is(outbox / each, own.get(each, frozenset())) for each in in_outbox(outbox, name))
 
 
 def withdraw(outbox: Path, manifest: Manifest, name: str, names_of_others: Container[str]) -> None:
