@@ -88,6 +88,13 @@ class TestTransitions:
     def test_a_stop_a_full_disk_and_a_changed_recording_charge_nothing(self, after: Job) -> None:
         assert after.attempts == 0
 
+    def test_a_claimed_recording_that_cannot_be_read_stays_claimed_until_it_can(self) -> None:
+        waiting = machine.wait(claimed(), FULL, 200.0, 30.0)
+        assert (waiting.status, waiting.attempts, waiting.not_before, waiting.error) == (Status.CLAIMED, 0, 230.0, FULL.as_dict())
+        assert (machine.retry(waiting, 201.0).status, machine.retry(waiting, 201.0).not_before) == (Status.CLAIMED, None)
+        accepted = machine.accept(waiting, media_id="ab" * 32, size=10, modified=5, now=240.0)
+        assert (accepted.not_before, accepted.error, machine.turn(accepted)) == (None, None, accepted.created)
+
     def test_a_full_disk_is_waited_for(self) -> None:
         job = machine.wait(running(), FULL, 200.0, 30.0)
         assert (job.status, job.not_before) == (Status.QUEUED, 230.0)
@@ -205,7 +212,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def wait(self) -> None:
-        self.apply("wait", {Status.RUNNING}, FULL, "now", 30.0)
+        self.apply("wait", {Status.CLAIMED, Status.RUNNING}, FULL, "now", 30.0)
 
     @rule()
     def reopen(self) -> None:
@@ -236,7 +243,7 @@ class Machine(RuleBasedStateMachine):
         assert (job.interruptions == MOST_INTERRUPTIONS) <= job.is_finished
         assert (job.status is Status.RUNNING) <= (job.attempts >= 1)
         assert job.is_finished == (job.finished is not None)
-        assert (job.not_before is not None) <= (job.status is Status.QUEUED)
+        assert (job.not_before is not None) <= (job.status in {Status.CLAIMED, Status.QUEUED})
         assert (job.status in {Status.QUEUED, Status.RUNNING}) <= (job.media_id != "")
         assert (job.status is Status.FAILED) <= (job.error is not None)
         assert job.created <= job.changed <= self.now

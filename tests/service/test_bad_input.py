@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import av
 import pytest
-from rig import CONVERSATION, PATIENCE, QUICK, Traxd, heed_modes
+from rig import CONVERSATION, PATIENCE, QUICK, WORDS, Traxd, heed_modes
 
+from trax.jobs.folders import SOURCE_FILE
 from trax.jobs.job import Status
 
 #: Dropped name → name of the answer, code of the error.
@@ -120,7 +122,8 @@ def test_an_answer_that_cannot_be_written_does_not_stop_the_daemon(traxd: Traxd,
     (traxd.outbox / "blocked").write_text("a person's file where a folder has to be")
     (tmp_path / "empty").touch()
     traxd.put(tmp_path / "empty", "blocked/talk.wav")
-    assert traxd.wait_for("blocked/talk.wav").status is Status.FAILED
+    # its answer is owed, and so long it stays in work
+    traxd.wait_until(lambda: [job.status for job in traxd.jobs("blocked/talk.wav")] == [Status.FAILED], PATIENCE)
     assert traxd.answers()
     assert (traxd.outbox / "blocked").read_text() == "a person's file where a folder has to be"
 
@@ -133,3 +136,27 @@ def test_a_file_that_may_not_be_read_is_answered(tmp_path: Path) -> None:
         assert traxd.wait_for("secret.wav").status is Status.FAILED
         assert traxd.error("secret")["code"] == "unreadable"
         assert "Permission denied" in traxd.error("secret")["why"]
+
+
+def test_a_claimed_recording_that_is_out_of_reach_for_a_while_waits_and_costs_no_attempt(tmp_path: Path, turn: Callable[..., Path]) -> None:
+    whole = turn(0, variant=8).read_bytes()
+    with Traxd(tmp_path, WORDS, preexec=heed_modes) as traxd:
+        (traxd.inbox / "late.wav").touch()
+        job = traxd.wait_for("late.wav")  # nothing in it: answered
+        with (traxd.folder("quarantine", job) / SOURCE_FILE).open("ab") as writer:
+            traxd.ask("retry", jobs=[job.id])
+            traxd.wait_for("late.wav", Status.CLAIMED)  # and so it stays: someone writes to it
+            folder = traxd.folder("work", job)
+            folder.chmod(0o000)
+            try:
+                writer.write(whole)
+                writer.flush()
+                traxd.wait_until(lambda: traxd.ask("show", job=job.id)["waits_for"] is not None, PATIENCE)
+                view = traxd.ask("show", job=job.id)
+            finally:
+                folder.chmod(0o700)
+        assert (view["status"], view["attempts"], view["error"]["code"]) == ("claimed", 0, "storage")
+        assert "Permission denied" in view["waits_for"]
+        assert view["not_before"] is not None
+        done = traxd.wait_for("late.wav")
+        assert (done.status, done.attempts, done.media_id) == (Status.COMPLETED, 1, hashlib.sha256(whole).hexdigest())

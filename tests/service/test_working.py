@@ -140,7 +140,7 @@ def test_a_ledger_that_is_closed_ends_the_work_with_that_error(tmp_path: Path, m
 
 @pytest.mark.parametrize("refused", range(2))
 def test_a_ledger_without_room_is_waited_for_at_the_start_and_at_the_end_of_an_attempt(tmp_path: Path, monkeypatch, refused: int) -> None:
-    monkeypatch.setattr(working, "PATIENCE", 0.01)
+    monkeypatch.setattr(working, "LOOK_AGAIN", 0.01)
 
     async def scenario() -> None:
         house = House(tmp_path, Status.QUEUED)
@@ -168,7 +168,7 @@ def test_a_ledger_without_room_is_waited_for_at_the_start_and_at_the_end_of_an_a
 
 
 def test_a_job_that_is_over_and_waits_for_the_ledger_cannot_be_cancelled(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(working, "PATIENCE", 0.01)
+    monkeypatch.setattr(working, "LOOK_AGAIN", 0.01)
 
     async def scenario() -> None:
         house = House(tmp_path, Status.QUEUED)
@@ -194,16 +194,33 @@ def test_a_job_that_is_over_and_waits_for_the_ledger_cannot_be_cancelled(tmp_pat
     asyncio.run(scenario())
 
 
-def test_a_recording_that_the_disk_cannot_read_fails_and_the_rest_goes_on(tmp_path: Path, monkeypatch) -> None:
+def test_a_claimed_recording_that_the_disk_cannot_read_waits_longer_and_longer_and_is_read_then(tmp_path: Path, monkeypatch) -> None:
+    looks: list[float] = []
+
     def broken(*_: object) -> None:
+        looks.append(time.time())
         raise StorageError("The recording cannot be read: Input/output error.")
 
     async def scenario() -> None:
         house = House(tmp_path, Status.CLAIMED)
-        monkeypatch.setattr(receiving, "validate", broken)
+        with monkeypatch.context() as patched:
+            patched.setattr(receiving, "validate", broken)
+            waits = []
+            for number in range(1, 4):
+                for _ in range(2):
+                    await house.receiver.look(lambda _: None)
+                assert len(looks) == number  # the second time it was not due
+                waiting = house.ledger.get(house.job.id)
+                assert waiting is not None
+                assert (waiting.status, waiting.attempts, (waiting.error or {})["code"]) == (Status.CLAIMED, 0, "storage")
+                assert waiting.not_before is not None
+                waits.append(waiting.not_before - looks[-1])
+                house.ledger.put(replace(waiting, not_before=looks[-1]))  # time passes
+            retries = house.settings.retries
+            assert all(0.5 <= wait / (retries.first_delay_seconds * 2**number) <= 1.1 for number, wait in enumerate(waits))
         await house.receiver.look(lambda _: None)
-        assert house.status is Status.FAILED
-        assert (house.settings.outbox_folder / "talk.error.json").is_file()
+        assert house.status is Status.QUEUED
+        assert not list(house.settings.outbox_folder.glob("talk*"))
 
     asyncio.run(scenario())
 

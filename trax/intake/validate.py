@@ -14,7 +14,7 @@ from trax.config import Intake
 from trax.errors import EmptyRecording, RecordingTooLarge, StorageError, UnreadableRecording, UnsupportedRecording
 from trax.intake.beneath import regular_file
 from trax.intake.names import extension_of, printable
-from trax.intake.scan import sight
+from trax.intake.scan import sight, sighting_of
 from trax.intake.writers import has_writer
 from trax.jobs.folders import SOURCE_FILE
 from trax.jobs.job import Job
@@ -87,9 +87,12 @@ def is_as_validated(folder: Path, job: Job) -> bool:
 
 
 def _check_kind(path: Path, name: str, *, is_ours: bool) -> None:
-    found = sight(path)
-    if found is None:
-        raise UnreadableRecording("The recording is not where it was put.", file=name, advice="Drop it again.")
+    try:
+        found = sighting_of(path.lstat())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UnreadableRecording("The recording is not where it was put.", file=name, advice="Drop it again.") from error
+    except OSError as error:  # it says nothing of the recording, but of the way to it
+        raise StorageError(f"The recording cannot be looked at: {error.strerror}.", file=name) from error
     if not found.is_regular:
         raise UnreadableRecording(f"This is not a recording but {_KINDS.get(stat.S_IFMT(found.mode), 'a special file')}.", file=name)
     if is_ours and found.links > 1:

@@ -117,7 +117,7 @@ def _changed(job: Job, now: float, **fields: Any) -> Job:  # noqa: ANN401 - the 
 def accept(job: Job, *, media_id: str, size: int, now: float, modified: int | None = None) -> Job:
     """Claimed → queued: the recording passed validation. `media_id` is the SHA-256 of its `size` bytes, `modified` its mtime in ns."""
     _require(job, "queued", Status.CLAIMED)
-    return _changed(job, now, status=Status.QUEUED, media_id=media_id, size=size, modified=modified, error=None)
+    return _changed(job, now, status=Status.QUEUED, media_id=media_id, size=size, modified=modified, error=None, not_before=None)
 
 
 def turn(job: Job) -> float:
@@ -169,10 +169,10 @@ def interrupt(job: Job, now: float) -> Job:
 
 
 def wait(job: Job, error: TraxError, now: float, seconds: float) -> Job:
-    """Running → queued for `seconds`, because the disk is full: no attempt is charged, `error` says what is waited for."""
-    _require(job, "made to wait", Status.RUNNING)
-    again = now + seconds
-    return _changed(job, now, status=Status.QUEUED, attempts=job.attempts - 1, error=error.as_dict(), not_before=again, interruptions=0)
+    """Running → queued, or claimed as before, for `seconds`, because of the disk: no attempt is charged, `error` says why."""
+    _require(job, "made to wait", Status.CLAIMED, Status.RUNNING)
+    waiting = _changed(job, now, error=error.as_dict(), not_before=now + seconds, interruptions=0)
+    return waiting if job.status is Status.CLAIMED else replace(waiting, status=Status.QUEUED, attempts=job.attempts - 1)
 
 
 def reopen(job: Job, now: float) -> Job:
@@ -220,13 +220,13 @@ def cancel(job: Job, now: float) -> Job:
 
 
 def retry(job: Job, now: float, settings: tuple[Mapping[str, Any], str, tuple[str, ...]] | None = None) -> Job:
-    """Failed, cancelled or waiting → queued at once, with all its attempts. A completed job is only done again with other settings.
+    """Failed, cancelled or waiting → queued at once (claimed, if it never passed validation), with all its attempts.
 
-    `settings` is a snapshot, its hash and its stages; None keeps the job's own.
+    A completed job is only done again with other settings. `settings` is a snapshot, its hash and its stages; None keeps the job's own.
     """
     if job.status is Status.COMPLETED and settings is None:
         raise JobError(f"Job {job.id} is completed.", advice="With --current-settings it is done again.")
-    is_waiting = job.status is Status.QUEUED and job.not_before is not None
+    is_waiting = not job.is_finished and job.not_before is not None
     if not is_waiting:
         _require(job, "retried", *FINISHED)
     snapshot, digest, stages = settings or (job.settings, job.settings_hash, job.stages)

@@ -141,7 +141,7 @@ class Commands:
             return {"waits_for": waiting.what, "missing_bytes": waiting.missing_bytes}
         if owed := self._workshop.endings.owed.get(job.id):
             return {"waits_for": printable(owed)}
-        is_put_off = job.status is Status.QUEUED and (job.error or {}).get("code") in {StorageError.code, DiskFull.code}
+        is_put_off = job.status in {Status.CLAIMED, Status.QUEUED} and (job.error or {}).get("code") in {StorageError.code, DiskFull.code}
         return {"waits_for": printable(str((job.error or {})["what"]))} if is_put_off else {}
 
     def _daemon(self) -> dict[str, Any]:

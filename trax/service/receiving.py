@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import secrets
 import time
+from collections import Counter
 from dataclasses import replace
 
 from loguru import logger
 
 from trax.config import Settings
-from trax.errors import DiskFull, JobError, RecordingError, StorageError, TraxError
+from trax.errors import DiskFull, JobError, RecordingError, StorageError
 from trax.intake.claim import claim, finish_claims
 from trax.intake.inbox import Inbox, Untaken
 from trax.intake.names import output_name, printable, unique
@@ -22,6 +24,7 @@ from trax.jobs.folders import SOURCE_FILE, StateFolders, read_job, subfolders
 from trax.jobs.job import Job, Status
 from trax.jobs.ledger import Ledger
 from trax.jobs.outputs import is_in_outbox
+from trax.jobs.retry import delay
 from trax.jobs.seen import Seen
 from trax.log import about
 from trax.pipeline.stages import snapshot_of
@@ -39,6 +42,7 @@ class Receiver:
 
     def __init__(self, settings: Settings, folders: StateFolders, ledger: Ledger, seen: Seen, workshop: Workshop) -> None:
         self._settings = settings
+        self._snapshot = snapshot_of(settings)  # once: hundreds of jobs that are remembered share it
         self._folders = folders
         self._ledger = ledger
         self._seen = seen
@@ -47,6 +51,8 @@ class Receiver:
         self._room = Room(settings, folders)
         #: What claimed jobs wait for that the ledger could not be told about yet.
         self.waiting: dict[str, Waiting] = {}
+        #: How often in a row the disk kept us from reading a claimed recording: each wait is longer than the one before.
+        self._unread: Counter[str] = Counter()
         #: Claims that stopped half-way or are not in the ledger yet: what the disk refused is done before the next look.
         self._behind: dict[str, StorageError] = {}
 
@@ -61,6 +67,8 @@ class Receiver:
             comes_round(_CATCH_UP_SECONDS)
             await self._catch_up()
         for job in self._ledger.by_status(Status.CLAIMED):
+            if (job.not_before or 0.0) > time.time():
+                continue
             comes_round(seconds_for(self._settings.intake.max_size_mb * 1e6))
             with about(job.id):
                 await self.examine(job.id)
@@ -93,7 +101,7 @@ class Receiver:
 
     async def _take_in(self, name: str, sighting: Sighting) -> None:
         now = time.time()
-        plain, digest, stages = snapshot_of(self._settings)
+        plain, digest, stages = self._snapshot
         job = Job(
             id=jobs.new_job_id(now, secrets.randbits(24)),
             source_name=name,
@@ -133,7 +141,7 @@ class Receiver:
     async def examine(self, job_id: str) -> None:
         """Validate a claimed recording and queue it, as a duplicate where it was done before; answer one that does not pass.
 
-        One that still changes, or whose fate finds no room in the ledger, is looked at again later.
+        One that still changes, that the disk does not let us read, or whose fate finds no room in the ledger, is looked at again later.
         """
         try:
             await self._examine(job_id)
@@ -147,7 +155,7 @@ class Receiver:
     async def _examine(self, job_id: str) -> None:
         if (job := self._claimed(job_id)) is None:
             return
-        found: Validated | TraxError | None
+        found: Validated | RecordingError | StorageError | None
         try:
             found = await asyncio.to_thread(validate, self._folders.work / job.id / SOURCE_FILE, job.source_name, self._settings.intake)
         except DiskFull:
@@ -156,7 +164,11 @@ class Receiver:
             found = error
         if (job := self._claimed(job_id)) is None:
             return
-        if isinstance(found, TraxError):
+        if isinstance(found, StorageError):
+            self._put_off(job, found)
+            return
+        self._unread.pop(job_id, None)
+        if isinstance(found, RecordingError):
             self._workshop.refuse(job, found)
             return
         if found is None:
@@ -168,6 +180,13 @@ class Receiver:
         if twin:
             logger.info("the same recording as job {}", twin)
         self._workshop.wake.set()
+
+    def _put_off(self, job: Job, error: StorageError) -> None:
+        """The disk says nothing of the recording: wait for it, as for what failed and is tried again."""
+        self._unread[job.id] += 1
+        seconds = delay(self._settings.retries, self._unread[job.id], random.random())  # noqa: S311 - jitter is no secret
+        logger.warning("waits {:.0f} s until the disk lets it be read: {}", seconds, error)
+        self._ledger.put(jobs.wait(job, error, time.time(), seconds))
 
     def _claimed(self, job_id: str) -> Job | None:
         """The job as it is now, unless it was cancelled while we looked elsewhere."""
