@@ -23,9 +23,9 @@ _DECODER = b"trax.worker.decode"
 
 
 def attack(size: Size, work: Path) -> Findings:
-    """Drop every kind of hostile file; the promise is an error for each within 5 s of processor time and 512 MB, and no way out.
+    """Drop every kind of hostile file; the promise is an error for each within 5 s and 512 MB, and no way out.
 
-    Wall time would measure what else the machine does: a decoder waits for nothing but its processor and the disk.
+    The time that a decoder waits for its turn on a processor is not counted: it would measure what else the machine does.
     """
     with Canary(work / "canary.wav") as canary, Listener() as listener:
         hostile = hostile_media(canary.path, listener.url)
@@ -77,11 +77,11 @@ def _answers(daemon: Appliance, dropped: dict[str, bytes]) -> Iterator[str]:
 
 
 class _Children:
-    """Looks at the decoders of a daemon all the time: the processor time and the memory that each came to. A context manager."""
+    """Looks at the decoders of a daemon all the time: the time and the memory that each came to. A context manager."""
 
     def __init__(self, daemon: int) -> None:
         self._daemon = daemon
-        self._seconds: dict[int, float] = {}
+        self._seconds: dict[int, float] = {}  # without waiting for a processor
         self._seen: dict[int, tuple[float, float]] = {}
         self._megabytes: dict[int, float] = {}
         self._ended = threading.Event()
@@ -98,7 +98,7 @@ class _Children:
         """The most that any took."""
         seconds, megabytes = max(self._seconds.values(), default=0.0), max(self._megabytes.values(), default=0.0)
         lived = max((last - first for first, last in self._seen.values()), default=0.0)
-        return (f"the most a decoder took: {seconds:.1f} s of processor time, {lived:.1f} s on the clock, {megabytes:.0f} MB resident",)
+        return (f"the most a decoder took: {seconds:.1f} s, with waiting for a processor {lived:.1f} s, {megabytes:.0f} MB resident",)
 
     def _watch(self) -> None:
         while not self._ended.wait(_LOOK_SECONDS):
@@ -106,13 +106,13 @@ class _Children:
                 pid = int(child)
                 if _DECODER not in _read(f"/proc/{pid}/cmdline"):
                     continue
-                fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+                scheduled = _read(f"/proc/{pid}/schedstat").split()  # nanoseconds on a processor, and waiting for one
                 peak = [line.split()[1] for line in _read(f"/proc/{pid}/status").splitlines() if line.startswith(b"VmHWM:")]
-                if fields and peak:  # the marks only rise, so the last look is the highest
-                    self._seconds[pid] = (int(fields[11]) + int(fields[12])) / 100
+                if scheduled and peak:  # the marks only rise, so the last look is the highest
                     self._megabytes[pid] = int(peak[0]) / 1000
                     now = time.monotonic()
-                    self._seen[pid] = (self._seen.get(pid, (now, now))[0], now)
+                    first, _ = self._seen[pid] = self._seen.get(pid, (now, now))[0], now
+                    self._seconds[pid] = now - first - int(scheduled[1]) / 1e9
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -106,6 +106,7 @@ def _claims() -> dict[str, bytes]:
         "a thousand hours in chunks.mp4": FTYP
         + box(b"mdat", bytes(64))
         + moov(tables_of(most - 1, [28] * 20_000, chunk=200_000), rate=1000, length=most - 1),
+        "4 billion samples in 64 bytes.mp4": FTYP + box(b"mdat", bytes(64)) + moov(tables_of(most, [28], chunk=most), length=1),
         "a thousand hours.flac": bytes(flac),
         "a thousand hours.mkv": matroska(element(b"\x44\x89", long), matroska_track(), cluster(0, second), cluster(3_600_000_000, second)),
         "eleven hours of a gap.mkv": matroska(b"", matroska_track(), cluster(0, second), cluster(11 * HOURS * 1000, second)),

@@ -277,6 +277,11 @@ def test_a_sound_track_of_no_length(tmp_path):
     assert "0 s" in error["what"]
 
 
+def test_a_sound_track_of_one_sample(tmp_path):
+    error = decode(make(tmp_path / "click.wav", "wav", "pcm_s16le", seconds=0.0001)).error
+    assert error["code"] == "empty"
+
+
 def test_an_unknown_extension(tmp_path):
     path = make(tmp_path / "tone.wav", "wav", "pcm_s16le")
     assert decode(path, extension=".xyz").error["code"] == "unsupported"
