@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,6 @@ from attacks import Findings, Size
 from attacks.clips import speech_clips
 from attacks.poisoned import DEEDS, STAGES, poison
 from trax.cli.client import ask
-from trax.errors import ControlError
 from trax.jobs.job import Job, Status
 from trax.jobs.ledger import Ledger
 
@@ -91,19 +91,20 @@ def attack(size: Size, work: Path) -> Findings:
 
 
 def _scores(appliance: Appliance) -> list[str]:
-    """Whether the kernel would end the workers before the daemon."""
+    """Whether the kernel would end lane workers and decoders before the daemon."""
+    unseen = {"trax.worker.lane", "trax.worker.decode"}
 
-    def is_spared() -> bool:
-        try:
-            workers = [int(each["pid"]) for each in ask(appliance.socket, {"command": "status"})["daemon"]["workers"]]
-            return any(_score(pid) > _score(appliance.pid) for pid in workers)
-        except (OSError, ControlError):
-            return False  # it ended between the list and the look, or the daemon is not up yet
+    def are_spared() -> bool:
+        for process in appliance.processes()[1:]:
+            with contextlib.suppress(OSError, psutil.Error):  # it ended between the list and the look
+                if _score(process.pid) > _score(appliance.pid):
+                    unseen.difference_update(process.cmdline())
+        return not unseen
 
     try:
-        appliance.wait_until(is_spared, _PATIENCE_S)
+        appliance.wait_until(are_spared, _PATIENCE_S, every_s=0.02)
     except ApplianceError:
-        return ["the kernel would end the daemon as soon as its workers"]
+        return [f"the kernel would end the daemon as soon as {' and '.join(sorted(unseen))}"]
     return []
 
 

@@ -21,6 +21,7 @@ from io import FileIO
 from typing import Any
 
 from trax.errors import DamagedRecording, TraxError, WorkerCrashed, unforeseen
+from trax.worker.memory import go_first
 from trax.worker.protocol import Channel, Progress, die_with_parent, take_stdout
 from trax.worker.sandbox import seal
 
@@ -39,6 +40,7 @@ def main() -> int:
         parser.add_argument(limit, type=int, required=True)
     asked = parser.parse_args()
     die_with_parent()
+    go_first()
     channel = take_stdout()
     try:
         result = _decode(asked, channel)
