@@ -152,6 +152,16 @@ class TestReconcile:
         put_right(ledger, folders)
         assert ledger.counts()[Status.COMPLETED] == 1
 
+    def test_a_ledger_with_a_damaged_snapshot_learns_of_a_later_run_that_ended_as_the_one_before(self, folders: StateFolders) -> None:
+        ledger = Ledger(folders.ledger)
+        place(folders, job(Status.COMPLETED, changed=3000.0, output_name="later"), Part.ARCHIVE)
+        ledger.put(job(Status.RUNNING))
+        ledger.put(job(Status.COMPLETED))
+        assert put_right(ledger, folders) == ([], [])
+        ledger.damaged = (folders.ledger / "ledger-0.json.damaged-1",)
+        put_right(ledger, folders)
+        assert ledger.find("later").changed == 3000.0
+
     def test_a_lost_ledger_is_rebuilt_from_the_folders(self, folders: StateFolders) -> None:
         for number, status in enumerate(Status):
             made = job(status, number)

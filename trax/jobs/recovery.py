@@ -126,9 +126,10 @@ def reconcile(
 def _in_question(ledger: Ledger, folders: StateFolders) -> set[str]:
     """Jobs that are unfinished by the ledger, or in work by the disk, or whose folder is not where the ledger's word puts it.
 
-    The last are those of which the ledger fell back, to a former snapshot or to a copy that was brought back, or lost an archive.
+    The last are those of which the ledger fell back, to a former snapshot or to a copy that was brought back, or lost an archive. Beside a
+    damaged file every job of the live table is in question: one that was retried may have ended as it had ended before.
     """
-    unfinished = {job.id for job in ledger.live() if not job.is_finished}
+    unfinished = {job.id for job in ledger.live() if ledger.damaged or not job.is_finished}
     in_work = {folder.name for folder in subfolders(folders.work)}
     astray = set()
     for part in (Part.QUARANTINE, Part.ARCHIVE):
