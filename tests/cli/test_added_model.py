@@ -6,12 +6,13 @@ import json
 import subprocess
 import wave
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
 
 import jiwer
 
 from trax.asr.load import load_engine
-from trax.audio.decode import Limits, decode
+from trax.audio.decode import decode
 from trax.audio.pcm import Pcm
 from trax.audio.vad import find_speech
 from trax.models.model import Model
@@ -31,9 +32,8 @@ def test_a_model_of_short_windows_is_added_and_hears_the_digits(
 
     said = [(turn * 7 + turn // 10) % 10 for turn in range(24)]
     join([sample(f"fsdd/{digit}_{SPEAKERS[turn // 4]}_{5 + turn}.wav") for turn, digit in enumerate(said)], root / "digits.wav")
-    limits = Limits(1 << 40, 60, 1 << 28)
-    with (root / "digits.wav").open("rb") as source, (root / "pcm.raw").open("wb") as target:
-        decode(source.fileno(), target.fileno(), ".wav", limits, lambda _: None)
+    with FileIO(root / "digits.wav") as source, (root / "pcm.raw").open("wb") as target:
+        decode(source, target.fileno(), ".wav", 1 << 28, lambda _: None)
     engine = load_engine(Model.from_plain(json.loads(added.stdout)["added"]))
     with Pcm(root / "pcm.raw") as pcm:
         speech = find_speech(pcm, lambda _: None)

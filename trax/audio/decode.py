@@ -38,24 +38,9 @@ _GAP_SECONDS = 0.1  # below this, time stamps are only rounded
 _BAD_PACKETS = 3
 _BAD_SHARE = 0.01
 _SHORT_SECONDS = 1.0
-_LEAST_SECONDS = 0.01  # less than a codec's frame: what a header without its sound leaves
 _SHORT_SHARE = 0.005
 _HEADWAY_BYTES = 1 << 24
 _HEADWAY_SAMPLES = 60 * SAMPLE_RATE
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a decode may use: `memory_bytes` of address space, `cpu_seconds`, and `output_bytes` of PCM (32,000 a second)."""
-
-    memory_bytes: int
-    cpu_seconds: int
-    output_bytes: int
-
-    @property
-    def longest(self) -> float:
-        """The longest recording that fits, in seconds."""
-        return self.output_bytes / SAMPLE_BYTES / SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +56,17 @@ class MediaInfo:
 
 
 class _Output:
-    """Where the PCM goes: counts samples and keeps to the limit."""
+    """Where the PCM goes: counts bytes and keeps to the limit. `longest` is the longest recording that fits, in seconds."""
 
-    def __init__(self, descriptor: int, limits: Limits) -> None:
-        self._descriptor, self._limits = descriptor, limits
+    def __init__(self, descriptor: int, most_bytes: int) -> None:
+        self._descriptor, self._most_bytes = descriptor, most_bytes
+        self.longest = most_bytes / SAMPLE_BYTES / SAMPLE_RATE
         self.written = 0
 
     def write(self, data: bytes) -> None:
         """Raises RecordingTooLarge over the limit, DiskFull or StorageError when the disk refuses."""
-        if self.written + len(data) > self._limits.output_bytes:
-            raise _too_long(self._limits)
+        if self.written + len(data) > self._most_bytes:
+            raise self.too_long()
         self.written += len(data)
         view = memoryview(data)
         while view:
@@ -88,21 +74,20 @@ class _Output:
                 view = view[os.write(self._descriptor, view) :]
             except OSError as error:
                 if error.errno == errno.EFBIG:
-                    raise _too_long(self._limits) from error
+                    raise self.too_long() from error
                 raise storage_error("write the decoded sound", error) from error
 
     def write_silence(self, seconds: float) -> None:
-        if seconds > self._limits.longest:
-            raise _too_long(self._limits)
+        if seconds > self.longest:
+            raise self.too_long()
         samples = round(seconds * SAMPLE_RATE)
         while samples > 0:
             step = min(samples, SAMPLE_RATE)
             self.write(bytes(step * SAMPLE_BYTES))
             samples -= step
 
-
-def _too_long(limits: Limits) -> RecordingTooLarge:
-    return RecordingTooLarge(f"The recording is longer than the {limits.longest / 3600:.1f} hours that are allowed.")
+    def too_long(self) -> RecordingTooLarge:
+        return RecordingTooLarge(f"The recording is longer than the {self.longest / 3600:.1f} hours that are allowed.")
 
 
 class _Follower:
@@ -124,27 +109,29 @@ def decode(
     source: FileIO,
     out_fd: int,
     extension: str,
-    limits: Limits,
+    output_bytes: int,
     on_progress: Callable[[float], None],
     on_headway: Callable[[], None] = lambda: None,
 ) -> MediaInfo:
     """Decode a regular file that is open for reading and write s16le mono 16 kHz PCM to `out_fd`. Opens nothing.
 
-    `extension` (".mp3") says what the file claims to be; `on_progress` is given fractions of the file, 0 to 1; `on_headway` is called for
-    every further minute of sound or 16 MB of the file: by it, one can tell a long recording from a file that only takes time.
+    `extension` (".mp3") says what the file claims to be; `output_bytes` is the most that is written (32,000 a second); `on_progress` is
+    given fractions of the file, 0 to 1; `on_headway` is called for every further minute of sound or 16 MB of the file: by it, one can tell
+    a long recording from a file that only takes time.
 
     Raises:
-        EmptyRecording: The file has no bytes, or its sound track less than 10 ms of sound.
+        EmptyRecording: The file has no bytes, or its sound track no samples.
         UnsupportedRecording: Not a format Trax takes, or another than its extension says.
         DamagedRecording: See the head of this module.
         NoAudio: There is no sound track.
-        RecordingTooLarge: It is longer than `limits.output_bytes` allow.
+        RecordingTooLarge: It is longer than `output_bytes` allow.
         StorageError: The PCM cannot be written.
     """
     size = source.seek(0, os.SEEK_END)
     if size == 0:
         raise EmptyRecording("The file is empty.")
     expected = container_for(extension)
+    output = _Output(out_fd, output_bytes)
 
     def read(offset: int, count: int) -> bytes:
         return os.pread(source.fileno(), count, offset)
@@ -163,10 +150,9 @@ def decode(
         stream = _sound_track(opened)
         stated = _stated_seconds(stream) if is_duration_stated(container, read) else None
         if stated is not None:
-            if stated > limits.longest:
-                raise _too_long(limits)
+            if stated > output.longest:
+                raise output.too_long()
             check_length(stated, size)
-        output = _Output(out_fd, limits)
         damaged = _decode_track(opened, stream, output, stated, size, _Follower(size, on_progress, on_headway))
         codec = stream.codec_context
         info = MediaInfo(
@@ -177,7 +163,7 @@ def decode(
             output.written / SAMPLE_BYTES / SAMPLE_RATE,
             damaged,
         )
-    _check_length(info, stated)
+    _check_complete(info, stated)
     return info
 
 
@@ -270,10 +256,10 @@ def _frames(opened: InputContainer, stream: AudioStream) -> Iterator[tuple[Packe
             yield packet, frames
 
 
-def _check_length(info: MediaInfo, stated: float | None) -> None:
+def _check_complete(info: MediaInfo, stated: float | None) -> None:
     if stated is not None and info.duration < stated - max(_SHORT_SECONDS, _SHORT_SHARE * stated):
         raise DamagedRecording(f"Only {info.duration:.1f} s of the {stated:.1f} s that the file announces can be decoded.")
-    if info.duration < _LEAST_SECONDS:
+    if info.duration == 0.0:
         if info.damaged_frames:
             raise DamagedRecording("None of the sound can be decoded.")
-        raise EmptyRecording(f"The sound track is empty: it is {info.duration:.2g} s long.", advice="Record again: nothing was recorded.")
+        raise EmptyRecording("The sound track is empty: it is 0 s long.", advice="Record again: nothing was recorded.")

@@ -20,8 +20,9 @@ from dataclasses import asdict
 from io import FileIO
 from typing import Any
 
+from trax import core_dumps
 from trax.errors import DamagedRecording, TraxError, WorkerCrashed, unforeseen
-from trax.worker.memory import go_first
+from trax.worker.limits import limit
 from trax.worker.protocol import Channel, Progress, die_with_parent, take_stdout
 from trax.worker.sandbox import seal
 
@@ -36,11 +37,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--output-fd", type=int, required=True)
     parser.add_argument("--extension", required=True)
-    for limit in ("--memory-bytes", "--cpu-seconds", "--output-bytes"):
-        parser.add_argument(limit, type=int, required=True)
+    for option in ("--memory-bytes", "--cpu-seconds", "--output-bytes"):
+        parser.add_argument(option, type=int, required=True)
     asked = parser.parse_args()
     die_with_parent()
-    go_first()
     channel = take_stdout()
     try:
         result = _decode(asked, channel)
@@ -63,25 +63,21 @@ def _decode(asked: argparse.Namespace, channel: Channel) -> dict[str, Any]:
     # Whatever would be loaded later is loaded now: in the sandbox no file can be opened.
     import av.subtitles.stream  # noqa: F401 - PyAV loads it when it opens a source
 
-    from trax.audio.decode import Limits, decode
+    from trax.audio.decode import decode
 
-    limits = Limits(asked.memory_bytes, asked.cpu_seconds, asked.output_bytes)
     source = FileIO(0, "rb", closefd=False)
     undefended = seal(keep=asked.output_fd)
     grant_time()
-    info = decode(source, asked.output_fd, asked.extension, limits, Progress(channel), grant_time)
+    info = decode(source, asked.output_fd, asked.extension, asked.output_bytes, Progress(channel), grant_time)
     return {**asdict(info), "undefended": undefended}
 
 
 def limit_process(memory_bytes: int, cpu_seconds: int, output_bytes: int) -> None:
     """Limit this process, before a media library is loaded: address space, processor time, the size of any file, no core dump."""
-    for which, soft, hard in (
-        (resource.RLIMIT_AS, memory_bytes, memory_bytes),
-        (resource.RLIMIT_CPU, cpu_seconds, cpu_seconds + _GRACE_SECONDS),
-        (resource.RLIMIT_FSIZE, output_bytes, output_bytes),  # Python ignores SIGXFSZ: a write over the limit fails with an error
-        (resource.RLIMIT_CORE, 1, 1),  # see trax.core_dumps
-    ):
-        _limit(which, soft, hard)
+    limit(resource.RLIMIT_AS, memory_bytes)
+    limit(resource.RLIMIT_CPU, cpu_seconds, grace=_GRACE_SECONDS)
+    limit(resource.RLIMIT_FSIZE, output_bytes)  # Python ignores SIGXFSZ: a write over the limit fails with an error
+    core_dumps.forbid()
 
 
 def grant_time(seconds: float = _HEADWAY_SECONDS) -> None:
@@ -91,13 +87,6 @@ def grant_time(seconds: float = _HEADWAY_SECONDS) -> None:
     perhaps since it is held against a clock of ticks that a process cannot read. A timer begins anew each time, so nothing adds up.
     """
     signal.setitimer(signal.ITIMER_PROF, seconds)
-
-
-def _limit(which: int, soft: int, hard: int) -> None:
-    ceiling = resource.getrlimit(which)[1]
-    if ceiling != resource.RLIM_INFINITY:  # no process may raise its own ceiling
-        soft, hard = min(soft, ceiling), min(hard, ceiling)
-    resource.setrlimit(which, (soft, hard))
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import resource
-import sys
 from pathlib import Path
+
+from trax.worker.limits import limit
 
 _OOM_SCORE = Path("/proc/self/oom_score_adj")
 #: How much sooner than others the kernel ends a worker when the machine has no memory left: 1000 would be before everything else.
@@ -27,11 +28,7 @@ def limit_memory(data_bytes: int) -> None:
     RLIMIT_DATA counts what is private and may be written (since Linux 4.7). The address space would be too blunt: models and
     libraries are mapped from files, which costs no memory that others could not have.
     """
-    if sys.platform != "linux":
-        return
-    ceiling = resource.getrlimit(resource.RLIMIT_DATA)[1]
-    limit = data_bytes if ceiling == resource.RLIM_INFINITY else min(data_bytes, ceiling)
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    limit(resource.RLIMIT_DATA, data_bytes)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
