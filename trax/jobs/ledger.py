@@ -9,10 +9,10 @@ from typing import Any, Self, cast
 from loguru import logger
 from tinydb.table import Table
 
+from trax import files
 from trax.errors import DiskFull, JobError, LedgerError
-from trax.files import remove
+from trax.jobs import damaged
 from trax.jobs.archives import Archives, archive_files
-from trax.jobs.damaged import kept_beside, read
 from trax.jobs.job import FINISHED, Job, Status
 from trax.jobs.record import join_settings, split_settings
 from trax.jobs.storage import MEND, SnapshotStorage
@@ -101,9 +101,9 @@ class Ledger:
             del self._jobs[job_id]
         self._drop_unused_settings()
         self._storage.write_again()
-        for path in (*kept_beside(self._folder), *self._archives.damaged):
-            if job_id.encode() in (read(path) or b""):
-                remove(path)
+        for path in (*damaged.kept_beside(self._folder), *self._archives.damaged):
+            if job_id.encode() in (damaged.read(path) or b""):
+                files.remove(path)
 
     def _drop_unused_settings(self) -> None:
         if unused := self._hashes - {job.settings_hash for job in self._jobs.values()}:
