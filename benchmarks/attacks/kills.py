@@ -22,8 +22,6 @@ from attacks.torture import Torture
 _MOUNTS = (
     'for folder in inbox outbox; do mkdir "$1/$folder" && mount -t tmpfs -o mode=0770 none "$1/$folder" || exit 1; done; shift; exec "$@"'
 )
-#: Of the recordings and kills, what share the run with other mounts gets.
-_SHARE = 5
 
 
 def attack(size: Size, work: Path) -> Findings:
@@ -32,7 +30,8 @@ def attack(size: Size, work: Path) -> Findings:
     why_not = _why_no_mounts()
     if why_not:
         return Findings(f"{here.tried} Not tried with inbox and outbox on other mounts: {why_not}.", here.violations, here.figures)
-    there = _on_other_mounts(work / "mounts", max(2, size.files // _SHARE), max(1, size.kills // _SHARE), size.seed + 1)
+    share = 5 if size.quick else 1
+    there = _on_other_mounts(work / "mounts", max(2, size.files // share), max(1, size.kills // share), size.seed + 1)
     return Findings(
         f"{here.tried} With inbox and outbox on mounts of their own: {there.tried}",
         (*here.violations, *(f"On other mounts: {violation}" for violation in there.violations)),

@@ -22,7 +22,7 @@ from appliance import Appliance, ApplianceError
 
 from attacks.aftermath import examine
 from attacks.disk import Cut, Event, Image, power_cuts
-from attacks.observed import read_history
+from attacks.observed import SYNCS, read_history
 from attacks.rehearsal import SETTINGS, Stage
 from trax.jobs.ledger import Ledger
 from trax.jobs.seen import Seen
@@ -119,21 +119,35 @@ class Scene:
             yield from self._judged(after, f"{what}, then a power cut taking {cut.loss}")
         yield from self._judged(root, what)
 
-    def really(self, how: str, point: int) -> Iterator[str]:
-        """The same to a daemon with real engines; `how` is a field of `observed.Point`."""
+    def real_points(self) -> tuple[int, int]:
+        """How many durable operations the daemon itself does for the job with real engines, and how many of them are syncs."""
+        status, log, file = self._run_really(self._fresh())
+        if status != 0:
+            raise ApplianceError(f"The job does not even end undisturbed.\n{log}")
+        events = read_history(file)
+        return len(events), sum(event.operation in SYNCS for event in events)
+
+    def really(self, how: str, point: int) -> tuple[bool, list[str]]:
+        """The same with real engines, `how` being a field of `observed.Point`: whether the run came to that point, and what is wrong."""
         root = self._fresh()
+        status, log, file = self._run_really(root, **{how: point})
+        wrong = []
+        if status and how == "fail_sync":
+            wrong = [*_untold(status, log), *self._false_word(log, file)]
+        elif status:
+            wrong = _if(status != -signal.SIGKILL, f"it ended with {status} instead")
+        with Appliance(root, SETTINGS) as daemon, contextlib.suppress(ApplianceError):
+            daemon.wait_until(lambda: _is_over(root), _PATIENCE_S)
+        return status != 0, [f"Real engines, {how} {point}: {each}" for each in [*wrong, *self._wrong(root)]]
+
+    def _run_really(self, root: Path, **point: int) -> tuple[int, str, Path]:
+        """Exit status, log and history of an observed daemon."""
         file = root.with_suffix(".history")
-        arguments = json.dumps({how: point, "history": str(file)})
-        # the engines' own processes are not observed: a job has fewer points than on the stage
+        arguments = json.dumps({**point, "history": str(file)})
         observed = Appliance(root, SETTINGS, command=(sys.executable, _OBSERVED, root, arguments))
         with observed, contextlib.suppress(ApplianceError):
             observed.wait_until(lambda: _is_over(root), _PATIENCE_S)
-        wrong = []
-        if how == "fail_sync" and not _is_over(root):
-            wrong = [*_untold(observed.wait(0), observed.log_tail()), *self._false_word(observed.log_tail(), file)]
-        with Appliance(root, SETTINGS) as daemon, contextlib.suppress(ApplianceError):
-            daemon.wait_until(lambda: _is_over(root), _PATIENCE_S)
-        yield from (f"Real engines, {how} {point}: {each}" for each in [*wrong, *self._wrong(root)])
+        return observed.wait(0), observed.log_tail(), file
 
     def _judged(self, root: Path, what: str, *wrong: str) -> Iterator[str]:
         """Start the daemon again, undisturbed, and tell what is wrong once the job is done."""
