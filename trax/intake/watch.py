@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import stat
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from pathlib import Path
 from typing import Literal
@@ -85,7 +87,8 @@ def _events(folders: Iterable[str], *, as_far_as_possible: bool) -> AsyncGenerat
 def _laid_out(inbox: Path) -> tuple[tuple[int, int], dict[str, None]]:
     """What tells the inbox from another folder in its place, and the folders in it that can be watched, itself first."""
     identity = _identity(inbox)
-    paths = [str(inbox / folder.relative) for folder in walk(inbox, {})]  # what keeps us out of a folder is told by the scan
+    # Paths stay text here: pathlib interns each name it is given. What keeps us out of a folder is told by the scan.
+    paths = [f"{inbox}/{folder.relative}".rstrip("/") for folder in walk(inbox, {})]
     return identity, dict.fromkeys(filter(_can_be_watched, paths))
 
 
@@ -100,12 +103,15 @@ def _is_laid_out_anew(inbox: Path, identity: tuple[int, int], folders: Mapping[s
     """Whether a folder came, went or was renamed. Raises FileNotFoundError when the inbox is gone."""
     # A watch holds on to the folder it began with: when another has taken its place we would wait in silence.
     return _identity(inbox) != identity or any(
-        path in folders if change is Change.deleted else path not in folders and _is_folder(Path(path)) for change, path in batch
+        path in folders if change is Change.deleted else path not in folders and _is_folder(path) for change, path in batch
     )
 
 
-def _is_folder(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink()
+def _is_folder(path: str) -> bool:
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except OSError:
+        return False
 
 
 def _identity(inbox: Path) -> tuple[int, int]:
