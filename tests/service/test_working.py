@@ -185,6 +185,8 @@ def test_a_job_that_is_over_and_waits_for_the_ledger_cannot_be_cancelled(tmp_pat
         await until(lambda: house.job.id in house.workshop.waiting)
         with pytest.raises(JobError, match="is over"):
             house.workshop.cancel(house.job.id)
+        with pytest.raises(DiskFull, match="is over"):
+            await asyncio.wait_for(house.workshop.until_let_go(house.job.id), PATIENCE)  # whoever asked before is told, too
         has_room = True
         await until(lambda: house.status is Status.FAILED)
         running.cancel()

@@ -18,7 +18,7 @@ from loguru import logger
 
 from trax import __version__, disk, files
 from trax.config import Settings
-from trax.errors import DaemonBusy, DiskFull
+from trax.errors import DaemonBusy, StorageError
 from trax.intake.watch import changes
 from trax.jobs.folders import StateFolders
 from trax.jobs.job import Status
@@ -64,7 +64,7 @@ class Daemon:
         self._commands = Commands(settings, self._folders, self._ledger, self._workshop, self._receiver, purger, self._lanes)
         self._control = ControlServer(settings.socket_path, self._handle)
         #: What the start waits for; None once it is over.
-        self._start_waits_for: DiskFull | None = None
+        self._start_waits_for: StorageError | None = None
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT. Raises the TraxError that made going on impossible."""
@@ -100,7 +100,7 @@ class Daemon:
         """Put everything right, which may take as long as copying a recording does, then be there for all. Raises TraxError."""
         extending = asyncio.create_task(_extend_start())
         try:
-            while not await self._is_put_right():  # noqa: ASYNC110 - nothing tells when there is room
+            while not await self._is_put_right():  # noqa: ASYNC110 - nothing tells when the disk is ready
                 await asyncio.sleep(LOOK_AGAIN)
         finally:
             extending.cancel()
@@ -111,12 +111,12 @@ class Daemon:
         logger.info("traxd {} watches {}", __version__, self._settings.inbox_folder)
 
     async def _is_put_right(self) -> bool:
-        """False when there is no room on the disk even to begin: then the socket says so, and what was begun can be begun again."""
+        """False when the disk does not let us begin (full, read-only): then the socket says so, and what was begun can be begun again."""
         try:
             await asyncio.to_thread(self._put_right)
-        except DiskFull as error:
+        except StorageError as error:
             if self._start_waits_for is None:
-                logger.error("the start waits for room on the disk: {}", error)
+                logger.error("the start waits for the disk: {}", error)
                 await self._control.start()
             self._start_waits_for = error
             return False
@@ -124,7 +124,7 @@ class Daemon:
 
     async def _handle(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         if (waits_for := self._start_waits_for) is not None:
-            raise DaemonBusy(f"traxd cannot start for want of room. {waits_for.what}", file=waits_for.file, advice=waits_for.advice)
+            raise DaemonBusy(f"traxd waits for the disk to start. {waits_for.what}", file=waits_for.file, advice=waits_for.advice)
         return await self._commands.handle(request)
 
     def _put_right(self) -> None:

@@ -271,9 +271,12 @@ class Workshop:
         return job.id
 
     async def until_let_go(self, job_id: str) -> None:
-        """Wait until nobody works on the job: the ledger then knows how it ended."""
-        if task := self._in_hand.get(job_id):
-            await asyncio.wait([task])
+        """Wait until nobody works on the job: the ledger then knows how it ended. Raises DiskFull when that has to wait for room."""
+        task = self._in_hand.get(job_id)
+        while task is not None and not task.done():
+            if job_id in self._over and job_id in self.waiting:
+                raise DiskFull(f"Job {job_id} is over, and waits for room on the disk to be remembered.")
+            await asyncio.wait([task], timeout=1.0)
 
     def retry(self, text: str, settings: Settings | None) -> Job:
         """Put a job back into the queue, with its own settings or with `settings`. Raises JobError when its state does not allow it."""
