@@ -9,7 +9,6 @@
                                                      └─fail, recover─▶ FAILED     permanent, no attempt left, or too many interruptions
 
     CLAIMED, QUEUED ──fail──▶ FAILED                        a recording that does not pass validation, or is gone
-    CLAIMED, QUEUED ──complete──▶ COMPLETED                 answered with the result of an earlier job (`duplicate_of`)
     CLAIMED, QUEUED, RUNNING ──cancel──▶ CANCELLED
     FAILED, COMPLETED ──reopen──▶ CLAIMED                   the recording went on after it was answered
     FAILED, CANCELLED, COMPLETED, QUEUED (waiting) ──retry──▶ QUEUED      a completed job only with other settings
@@ -141,9 +140,8 @@ def enter_stage(job: Job, stage: str, now: float) -> Job:
 
 
 def complete(job: Job, now: float, *, duplicate_of: str | None = None) -> Job:
-    """Running → completed. When `duplicate_of` names the earlier job whose result is the answer, claimed and queued jobs complete too."""
-    unstarted = () if duplicate_of is None else (Status.CLAIMED, Status.QUEUED)
-    _require(job, "completed", Status.RUNNING, *unstarted)
+    """Running → completed. `duplicate_of` names the earlier job over the same recording whose artefacts were taken over."""
+    _require(job, "completed", Status.RUNNING)
     return _changed(job, now, status=Status.COMPLETED, stage=None, error=None, not_before=None, finished=now, duplicate_of=duplicate_of)
 
 
