@@ -9,6 +9,7 @@ import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,13 @@ class Made:
     seconds: float
 
 
+@cache
+def _stamp_file(artefact: str) -> str:
+    return f"{artefact}.stamp"  # one string for good: `pathlib` interns what it is given, and names that come and go fill that table
+
+
 def _stamp_path(folder: Path, stage: Stage) -> Path:
-    return folder / f"{stage.makes}.stamp"
+    return folder / _stamp_file(stage.makes)
 
 
 def read(folder: Path, stage: Stage) -> Made | None:
