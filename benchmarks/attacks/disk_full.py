@@ -32,8 +32,9 @@ def attack(size: Size, work: Path) -> Findings:
     return Findings(
         f"A short recording on each of {steps} disks with between none and 160,000 free bytes, which is what it takes "
         f"({waited['sizes']} recordings had to wait); the disk filled in the middle of {stages} stages; inbox, outbox and state on three "
-        f"disks, each full in turn, the outbox read-only and unmounted too, a recording too large for the disk, and a start "
-        f"without a free byte ({waited['stages'] + waited['mounts'] + waited['start']} waited).",
+        f"disks, each full in turn, the outbox read-only and unmounted too, a recording too large for the disk, a start "
+        f"without a free byte, and one with a recording half out of an inbox that is read-only by then "
+        f"({waited['stages'] + waited['mounts'] + waited['start'] + waited['claim']} waited).",
         tuple(found["violations"]),
         tuple(f"{run['what']}: {run['waited']} waited, {run['seconds']} s" for run in found["runs"]),
     )

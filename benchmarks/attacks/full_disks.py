@@ -6,7 +6,10 @@ out, so that each write behind that check meets the end of the disk.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -20,7 +23,7 @@ import psutil
 from appliance import ApplianceError
 
 from attacks.clips import speech_clips
-from attacks.other_disks import mounts
+from attacks.other_disks import mounts, read_only
 from attacks.small_disks import FORMATS, NO_CHECK, PATIENCE_S, SMALL_RESERVE, Outputs, Rooms, Witness, ballast, held_in, mount, plain
 from trax.errors import TraxError
 from trax.jobs.job import Status
@@ -30,7 +33,9 @@ _MOST_FREE = 160_000
 #: Every so many recordings one is empty: it gets an answer, too.
 _EMPTY_EVERY = 4
 #: Recordings of the other attacks.
-_APART = 7
+_APART = 8
+#: A change to a daemon: what comes from another mount never arrives.
+_NO_COPY = "import time; from trax import files; files.copy = lambda *_: time.sleep(3600)"
 _ONE_DISK = {part: f"disk/{part}" for part in ("inbox", "outbox", "state")}
 
 
@@ -95,9 +100,28 @@ def restart(root: Path, clip: Path, expected: Outputs) -> tuple[list[str], int]:
     with Rooms(root, SMALL_RESERVE, disks=_ONE_DISK) as daemon:
         witness = Witness(daemon, expected)
         with ballast(disk, 0):
-            daemon.wait_until(lambda: "want of room" in daemon.refusal() or daemon.is_filed(clip.name), PATIENCE_S)
+            daemon.wait_until(lambda: "waits for the disk" in daemon.refusal() or daemon.is_filed(clip.name), PATIENCE_S)
         witness.wait_until_done(clip.name, "started on a full disk")
         return witness.finish("started on a full disk"), 1
+
+
+def restart_in_a_claim(root: Path, clip: Path, expected: Outputs) -> tuple[list[str], int]:
+    """Killed with a recording half out of an inbox on another mount, which is read-only at the next start: that says so, and waits."""
+    disks = {"inbox": "drop", "outbox": "outbox", "state": "own/state"}
+    mount(inbox := root / "drop", 64)
+    with Rooms(root, SMALL_RESERVE, _NO_COPY, disks=disks) as killed:
+        killed.wait_until(killed.is_up, PATIENCE_S)
+        killed.put(clip, clip.name)
+        killed.wait_until(lambda: not (inbox / clip.name).exists(), PATIENCE_S)
+        os.kill(killed.pid, signal.SIGKILL)
+        killed.wait(PATIENCE_S)
+    with contextlib.ExitStack() as stack:
+        with read_only(inbox):
+            daemon = stack.enter_context(Rooms(root, SMALL_RESERVE, disks=disks))
+            daemon.wait_until(lambda: "waits for the disk" in daemon.refusal(), PATIENCE_S)
+        witness = Witness(daemon, expected)
+        witness.wait_until_done(clip.name, "started on a read-only inbox")
+        return witness.finish("started on a read-only inbox"), 1
 
 
 def timed(violations: list[str], what: str, attack: Callable[[], tuple[list[str], int]]) -> dict[str, Any]:
@@ -122,6 +146,7 @@ def main() -> None:
         timed(violations, "sizes", lambda: sweep(folder / "sizes", clips[:steps], expected)),
         timed(violations, "stages", lambda: stages(folder / "stages", clips[steps:-_APART], expected)),
         timed(violations, "start", lambda: restart(folder / "start", clips[-1], expected)),
+        timed(violations, "claim", lambda: restart_in_a_claim(folder / "claim", clips[-2], expected)),
         timed(violations, "mounts", lambda: mounts(folder / "mounts", clips[-_APART:], expected)),
     ]
     print(json.dumps({"violations": violations, "runs": runs}))

@@ -37,7 +37,7 @@ def mounts(root: Path, clips: tuple[Path, ...], expected: Outputs) -> tuple[list
 
         empty = root / "empty.wav"
         empty.touch()
-        with _read_only(daemon.outbox):
+        with read_only(daemon.outbox):
             daemon.put(empty, empty.name)
             witness.wait_until_it_waits(empty.name, "the outbox is read-only")
             _drop_and_wait(witness, third, "the outbox is read-only")
@@ -82,7 +82,8 @@ def _all_done(witness: Witness, clip: Path, where: str, *, is_dropped: bool = Tr
 
 
 @contextmanager
-def _read_only(folder: Path) -> Iterator[None]:
+def read_only(folder: Path) -> Iterator[None]:
+    """The mount on this folder is read-only for the block."""
     command("mount", "-o", "remount,bind,ro", folder)
     try:
         yield
