@@ -45,13 +45,13 @@ _WATCHDOG = 2.0
 def attack(size: Size, work: Path) -> Findings:
     """Stop it often, stop it in the middle of what takes long, freeze it; the test form leaves a loaded machine five times as long."""
     patience = 5.0 if size.is_test else 1.0
-    clips = speech_clips(work / "clips", size.pick(200, 30, 4), seed=size.seed, seconds=(1.5, 6.0))
+    clips = speech_clips(work / "clips", size.pick(200, 20, 4), seed=size.seed, seconds=(1.5, 6.0))
     stops = _Stops(work / "often", clips, random.Random(size.seed), patience)
     stops.stop_often(size.pick(100, 12, 2))
     hashing = _Stops(work / "huge", (), random.Random(size.seed), patience)
     hashing.stop_in_a_hash()
     frozen, caught = _freeze(work / "frozen")
-    gap, worked = _work_long(work / "long", 0.3 if size.is_test else size.pick(180, 3, 1), _WATCHDOG * patience)
+    gap, worked = _work_long(work / "long", 0.3 if size.is_test else size.pick(180, 1, 1), _WATCHDOG * patience)
     silent = [f"the watchdog would have ended a daemon at work: silent for {gap:.1f} s"] if gap > _WATCHDOG * patience else []
     met = ", ".join(f"{stage} {count}" for stage, count in sorted(stops.met.items()))
     return Findings(
