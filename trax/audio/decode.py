@@ -38,6 +38,7 @@ _GAP_SECONDS = 0.1  # below this, time stamps are only rounded
 _BAD_PACKETS = 3
 _BAD_SHARE = 0.01
 _SHORT_SECONDS = 1.0
+_LEAST_SECONDS = 0.01  # less than a codec's frame: what a header without its sound leaves
 _SHORT_SHARE = 0.005
 _HEADWAY_BYTES = 1 << 24
 _HEADWAY_SAMPLES = 60 * SAMPLE_RATE
@@ -120,7 +121,7 @@ def decode(
     a long recording from a file that only takes time.
 
     Raises:
-        EmptyRecording: The file has no bytes, or its sound track no samples.
+        EmptyRecording: The file has no bytes, or its sound track less than 10 ms of sound.
         UnsupportedRecording: Not a format Trax takes, or another than its extension says.
         DamagedRecording: See the head of this module.
         NoAudio: There is no sound track.
@@ -259,7 +260,7 @@ def _frames(opened: InputContainer, stream: AudioStream) -> Iterator[tuple[Packe
 def _check_complete(info: MediaInfo, stated: float | None) -> None:
     if stated is not None and info.duration < stated - max(_SHORT_SECONDS, _SHORT_SHARE * stated):
         raise DamagedRecording(f"Only {info.duration:.1f} s of the {stated:.1f} s that the file announces can be decoded.")
-    if info.duration == 0.0:
+    if info.duration < _LEAST_SECONDS:
         if info.damaged_frames:
             raise DamagedRecording("None of the sound can be decoded.")
-        raise EmptyRecording("The sound track is empty: it is 0 s long.", advice="Record again: nothing was recorded.")
+        raise EmptyRecording(f"The sound track is empty: it is {info.duration:.2g} s long.", advice="Record again: nothing was recorded.")

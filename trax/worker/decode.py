@@ -23,6 +23,7 @@ from typing import Any
 from trax import core_dumps
 from trax.errors import DamagedRecording, TraxError, WorkerCrashed, unforeseen
 from trax.worker.limits import limit
+from trax.worker.memory import go_first
 from trax.worker.protocol import Channel, Progress, die_with_parent, take_stdout
 from trax.worker.sandbox import seal
 
@@ -41,6 +42,7 @@ def main() -> int:
         parser.add_argument(option, type=int, required=True)
     asked = parser.parse_args()
     die_with_parent()
+    go_first()
     channel = take_stdout()
     try:
         result = _decode(asked, channel)
