@@ -70,6 +70,8 @@ def attack(size: Size, work: Path) -> Findings:
         violations = _scores(appliance)
         names = {path.stem for path in others}
         to_others = appliance.wait_until(lambda: names <= set(appliance.transcripts()), _PATIENCE_S + 20 * len(cases))
+        if not size.is_test and len(appliance.errors()) >= len(cases):
+            violations.append("the others were done only after the last of the poison was given up")
         to_all = appliance.wait_until(
             lambda: len(appliance.errors()) >= len(cases), _PATIENCE_S + _MOST_ATTEMPTS * (2 * _HANG_SECONDS) * len(cases)
         )
