@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+#: Many threads take and free pieces of a megabyte, each beside a small piece that stays; prints by how much the process has grown.
+BUSY_HOUR = """
+import threading
+import psutil
+from trax.service.steady import keep_memory_steady
+
+def own():
+    return psutil.Process().memory_full_info().uss
+
+def work(barrier, kept):
+    for _ in range(20):
+        barrier.wait()
+        pieces = [bytearray(size) for size in (400_000, 1_000_000)]
+        kept.append(bytearray(1000))
+        barrier.wait()
+        pieces.clear()
+
+keep_memory_steady()
+before = own()
+for _ in range(3):
+    barrier, kept = threading.Barrier(8), []
+    threads = [threading.Thread(target=work, args=(barrier, kept)) for _ in range(8)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+print(own() - before)
+"""
+
+
+def test_a_busy_hour_leaves_no_large_pieces_behind() -> None:
+    grown = int(subprocess.check_output([sys.executable, "-c", BUSY_HOUR]))
+    assert grown < 2 << 20  # 14 MB without
