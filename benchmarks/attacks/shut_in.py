@@ -15,6 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from speech_data import REPOSITORY
+
 from attacks.unit import ShutInError, is_on, library, shut_system_calls, syscall_sets, unit
 
 #: Who the service is here: a user and a group that exist and own nothing.
@@ -87,19 +89,18 @@ def _make_private_devices() -> None:
 
 
 def shut_file_systems(root: Path) -> None:
-    """ProtectSystem=strict, ReadWritePaths=ROOT, PrivateTmp, ProtectHome, PrivateDevices, ProtectProc; our Python stays in sight."""
+    """ProtectSystem=strict, ReadWritePaths=ROOT, PrivateTmp, ProtectHome, PrivateDevices, ProtectProc; our Python and checkout stay there."""
     own = _held(str(root))
-    python = sys.base_prefix
-    held = _held(python) if python.startswith(_HOMES) else None
+    hidden = (("/tmp", "/var/tmp") if is_on("PrivateTmp") else ()) + (_HOMES if is_on("ProtectHome") else ())
+    ours = {each: _held(each) for each in (sys.base_prefix, sys.prefix, str(REPOSITORY)) if each.startswith(hidden)}
     if is_on("PrivateDevices"):
         _make_private_devices()
     if visible := unit().get("ProtectProc"):
         _mount("proc", "/proc", "proc", _MS_NOSUID | _MS_NODEV, f"hidepid={visible[-1]}")
-    hidden = (("/tmp", "/var/tmp") if is_on("PrivateTmp") else ()) + (_HOMES if is_on("ProtectHome") else ())
     for folder in filter(os.path.isdir, hidden):
         _mount("tmpfs", folder, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=1777" if folder.endswith("tmp") else "mode=755")
-    if held is not None:
-        _put(held, python)
+    for path, held in ours.items():
+        _put(held, path)
     Path(root).mkdir(parents=True, exist_ok=True)
     _set_read_only("/", on=True)
     for folder in filter(os.path.isdir, ("/dev", "/proc", "/tmp", "/var/tmp")):
