@@ -18,7 +18,9 @@ import psutil
 import yaml
 
 from trax.cli.client import ask
-from trax.errors import DaemonAbsent
+from trax.errors import TraxError
+from trax.jobs.job import Job
+from trax.jobs.ledger import Ledger
 
 _ERROR_ENDING = ".error.json"
 _STOP_TIMEOUT_S = 60.0
@@ -47,7 +49,8 @@ class Appliance:
         self.root = root
         self.inbox = root / "inbox"
         self.outbox = root / "outbox"
-        self.socket = root / "state" / "traxd.sock"
+        self.state = root / "state"
+        self.socket = self.state / "traxd.sock"
         self._settings = {**(settings or {}), "root": str(root), "socket": str(self.socket)}
         self._log = root / "traxd.log"
         self._preexec = preexec
@@ -90,6 +93,11 @@ class Appliance:
         os.kill(self.pid, signal.SIGTERM)
         return self.wait(timeout_s)
 
+    def kill(self) -> None:
+        """End the daemon as a crash does; its workers are left to notice."""
+        os.kill(self.pid, signal.SIGKILL)
+        self.wait(_STOP_TIMEOUT_S)
+
     def wait(self, timeout_s: float) -> int:
         """Wait until the daemon has ended and return its exit code. Raises subprocess.TimeoutExpired."""
         if self._process is None:
@@ -115,8 +123,13 @@ class Appliance:
         """Whether the daemon answers on its socket; it may take its time."""
         try:
             return "version" in ask(self.socket, {"command": "ping"}, timeout=_STOP_TIMEOUT_S)
-        except DaemonAbsent:
+        except TraxError:
             return False
+
+    def jobs(self) -> list[Job]:
+        """All jobs by the ledger on the disk, oldest first; none where there is no ledger yet."""
+        folder = self.state / "ledger"
+        return sorted(Ledger.read_only(folder).everything(), key=lambda job: job.created) if any(folder.glob("ledger-*.json")) else []
 
     def drop(self, source: Path, name: str | None = None) -> None:
         """Put a copy of a file into the inbox in one step, under `name` if given."""
@@ -158,6 +171,11 @@ class Appliance:
     def log_tail(self) -> str:
         """The end of the daemon's log."""
         return self._log.read_text(encoding="utf-8", errors="replace")[-_LOG_TAIL:]
+
+
+def trax_ctl(root: Path, *arguments: str) -> list[str]:
+    """The command line of a trax-ctl that asks the appliance over `root`."""
+    return [sys.executable, "-m", "trax.cli.main", "--config", str(root / "trax.yaml"), *arguments]
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -6,9 +6,7 @@ command what must have become of them; some jobs are everybody's, and of each ch
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -19,13 +17,12 @@ from pathlib import Path
 from typing import Self
 
 import psutil
-from appliance import Appliance
+from appliance import Appliance, trax_ctl
 
 from attacks.clips import speech_clips
 from attacks.commander import DONE, FAILED, TRY_LATER, UNREACHABLE, Said, give, obey
 from trax.cli.client import ask
 from trax.jobs.job import Status
-from trax.jobs.ledger import Ledger
 
 _PROCESSES = 4
 #: Jobs that each process has for itself, and those that all share.
@@ -144,7 +141,7 @@ class _Queue:
         self._drop(held, _HELD)
         count = _PROCESSES * _OWN + _SHARED
         self._drop(speech_clips(self._root / "clips", count, seed=self._seed), _HELD + count)
-        ids = [job.id for job in Ledger.read_only(self._ledger).live()][_HELD:]
+        ids = [job.id for job in self._appliance.jobs()][_HELD:]
         self.own = [ids[number * _OWN : (number + 1) * _OWN] for number in range(_PROCESSES)]
         self.shared = ids[_PROCESSES * _OWN :]
         return self
@@ -152,17 +149,11 @@ class _Queue:
     def __exit__(self, *exception: object) -> None:
         self.kill()
 
-    @property
-    def _ledger(self) -> Path:
-        return self._root / "state" / "ledger"
-
     def _drop(self, clips: Sequence[Path], expected: int) -> None:
         for clip in clips:
             self._appliance.drop(clip, f"{clip.parent.name}-{clip.name}")
         taken = {Status.QUEUED, Status.RUNNING}
-        self._appliance.wait_until(
-            lambda: sum(job.status in taken for job in Ledger.read_only(self._ledger).live()) == expected, _PATIENCE_S
-        )
+        self._appliance.wait_until(lambda: sum(job.status in taken for job in self._appliance.jobs()) == expected, _PATIENCE_S)
 
     def start(self) -> None:
         """Start the daemon and wait until it answers."""
@@ -176,8 +167,7 @@ class _Queue:
     def kill(self) -> None:
         """End the daemon and all its processes as a crash does."""
         family = self._appliance.processes()
-        os.kill(self._appliance.pid, signal.SIGKILL)
-        self._appliance.wait(_PATIENCE_S)
+        self._appliance.kill()
         for process in family:
             if process.is_running():
                 process.kill()
@@ -203,13 +193,12 @@ class _Queue:
 
     def ask_from_a_shell(self) -> None:
         """One trax-ctl as a process of its own. Raises CalledProcessError."""
-        command = [sys.executable, "-m", "trax.cli.main", "--config", self.config, "status"]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=_PATIENCE_S)
+        subprocess.run(trax_ctl(self._root, "status"), check=True, stdout=subprocess.DEVNULL, timeout=_PATIENCE_S)
 
     def statuses(self, of: Sequence[str] = ()) -> Mapping[str, Status]:
         """What the ledger on the disk says of these jobs, or of all but those in the workers' hands."""
         wanted = set(of) or {*self.shared, *(job for own in self.own for job in own)}
-        return {job.id: job.status for job in Ledger.read_only(self._ledger).live() if job.id in wanted}
+        return {job.id: job.status for job in self._appliance.jobs() if job.id in wanted}
 
     def judge_own(self, said: Sequence[Said]) -> Iterator[str]:
         """Follow each process's own jobs from command to command, and compare the last state with the disk's."""

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import random
 import shutil
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance import Appliance
+from appliance import Appliance, trax_ctl
 
 from attacks.aftermath import examine
 from attacks.clips import speech_clips
@@ -57,8 +54,7 @@ def moments(root: Path, into: Path, *, clips: int, kills: int, seed: int) -> lis
                 appliance.wait_until(lambda: is_done(root, clips), PATIENCE_S)
             else:
                 time.sleep(randomness.uniform(0.0, 0.2))
-            os.kill(appliance.pid, signal.SIGKILL)
-            appliance.wait(PATIENCE_S)
+            appliance.kill()
         taken.append(Moment(into / f"moment-{number}", dropped))
         _copy(root, taken[-1].root)
     return taken
@@ -184,8 +180,7 @@ def both_lost(moment: Moment, root: Path) -> list[str]:
 
 
 def _doctor(root: Path, *, level: str, says: str) -> Iterator[str]:
-    command = [sys.executable, "-m", "trax.cli.main", "--config", str(root / "trax.yaml"), "--json", "doctor"]
-    told = json.loads(subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE_S).stdout)
+    told = json.loads(subprocess.run(trax_ctl(root, "--json", "doctor"), capture_output=True, check=False, timeout=PATIENCE_S).stdout)
     ledger = [check for check in told["checks"] if check["subject"] == "ledger"]
     if not any(check["level"] == level and says in check["found"] and check["advice"] for check in ledger):
         yield f"the doctor says of it: {ledger}"

@@ -7,18 +7,16 @@ import os
 import pty
 import re
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from appliance import Appliance, ApplianceError, read_json
+from appliance import Appliance, ApplianceError, read_json, trax_ctl
 
 from attacks import Findings, Size
 from attacks.clips import speech_clips
 from attacks.hostile_names import hostile_names
 from trax.jobs.job import FINISHED, Job
-from trax.jobs.ledger import Ledger
 from trax.text import is_visible
 
 _PATIENCE_S = 240.0
@@ -49,11 +47,11 @@ def attack(size: Size, work: Path) -> Findings:
             # a recording for some, for the others an empty file, which is answered at once
             _drop(trax.inbox, name, clips[number * len(clips) // len(names)] if number % (len(names) // len(clips)) == 0 else None, number)
         try:
-            trax.wait_until(lambda: sum(job.status in FINISHED for job in _jobs(root)) >= len(names), _PATIENCE_S)
+            trax.wait_until(lambda: sum(job.status in FINISHED for job in trax.jobs()) >= len(names), _PATIENCE_S)
             trax.wait_until(lambda: not any((root / "state" / "work").iterdir()), _PATIENCE_S)
         except ApplianceError as error:
             violations.append(f"not every file was answered: {error}")
-        jobs = _jobs(root)
+        jobs = trax.jobs()
         violations += _answered_once(jobs, names, trax.outbox)
         violations += [f"trax-ctl {line}" for line in _shown_by_trax_ctl(root, jobs[:: max(1, len(jobs) // shown)])]
         violations += _seen_in_files(root, trax.outbox)
@@ -83,10 +81,6 @@ def _drop(inbox: Path, name: str, clip: Path | None, number: int) -> None:
     with os.fdopen(os.open(last, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644, dir_fd=descriptor), "wb") as file:
         file.write(data)
     os.close(descriptor)
-
-
-def _jobs(root: Path) -> list[Job]:
-    return sorted(Ledger.read_only(root / "state" / "ledger").everything(), key=lambda job: job.id)
 
 
 def _outside(work: Path, root: Path) -> set[str]:
@@ -139,19 +133,15 @@ def _shown_by_trax_ctl(root: Path, jobs: list[Job]) -> Iterator[str]:
         yield from _harmful(f"{' '.join(command)} on a terminal", shown.encode())
 
 
-def _command(root: Path, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", "trax.cli.main", "--config", str(root / "trax.yaml"), *arguments]
-
-
 def _ask(root: Path, *arguments: str) -> bytes:
-    told = subprocess.run(_command(root, *arguments), capture_output=True, check=False, timeout=_PATIENCE_S)
+    told = subprocess.run(trax_ctl(root, *arguments), capture_output=True, check=False, timeout=_PATIENCE_S)
     return told.stdout if told.returncode == 0 else b"\x00 failed: " + told.stderr
 
 
 def _on_a_terminal(root: Path, *arguments: str) -> str:
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "200"}
-    with subprocess.Popen(_command(root, *arguments), stdin=theirs, stdout=theirs, stderr=theirs, env=environment):
+    with subprocess.Popen(trax_ctl(root, *arguments), stdin=theirs, stdout=theirs, stderr=theirs, env=environment):
         os.close(theirs)
         shown = b""
         try:

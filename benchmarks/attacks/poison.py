@@ -15,7 +15,6 @@ from attacks.clips import speech_clips
 from attacks.poisoned import DEEDS, STAGES, poison
 from trax.cli.client import ask
 from trax.jobs.job import Job, Status
-from trax.jobs.ledger import Ledger
 
 #: What the answer must say, by deed. Where the decoder is short of memory, it is the recording that asks for too much: final at once.
 _WORDS = {
@@ -115,8 +114,7 @@ def _score(pid: int) -> int:
 
 
 def _judge(appliance: Appliance, cases: Sequence[tuple[str, str]], others: set[str]) -> list[str]:
-    state = appliance.root / "state"
-    jobs = {job.output_name: job for job in Ledger.read_only(state / "ledger").everything()}
+    jobs = {job.output_name: job for job in appliance.jobs()}
     found = [
         f"{name}: {jobs[name].status.value} after {jobs[name].attempts} attempts" for name in sorted(others) if not _is_done(jobs[name])
     ]
@@ -124,7 +122,7 @@ def _judge(appliance: Appliance, cases: Sequence[tuple[str, str]], others: set[s
         job, name = jobs[f"{stage}-{deed}"], f"{stage}-{deed}"
         if job.status is not Status.FAILED or job.attempts > _MOST_ATTEMPTS:
             found.append(f"{name}: {job.status.value} after {job.attempts} attempts")
-        if not (state / "quarantine" / job.id / "source").is_file():
+        if not (appliance.state / "quarantine" / job.id / "source").is_file():
             found.append(f"{name}: its recording is not in quarantine")
         error = read_json(appliance.errors()[name])
         if _WORDS[deed] not in error["why"]:

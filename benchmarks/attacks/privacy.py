@@ -16,14 +16,15 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 from appliance import Appliance, read_json
 from speech_data import REPOSITORY
 
 from attacks import Findings, Size, shut_in
 from attacks.clips import CONVERSATION, speech_clips
-from attacks.privacy_looks import Watcher, Writes, holding, wait_for, what_a_stranger_reaches
+from attacks.privacy_looks import Watcher, Writes, holding, what_a_stranger_reaches
 from trax.cli.client import ask
-from trax.errors import ControlError, DaemonAbsent, TraxError
+from trax.errors import ControlError, DaemonAbsent
 
 _PATIENCE_S = 240.0
 _SETTINGS: dict[str, Any] = {
@@ -49,7 +50,7 @@ def attack(size: Size, work: Path) -> Findings:
         traxd = (sys.executable, "-m", "trax.service.main")
         command = traxd if lacking else shut_in.command(root, *traxd)
         with Appliance(root, _SETTINGS, preexec=_open_umask, command=command) as daemon:
-            daemon.wait_until(lambda: _answers(daemon), _PATIENCE_S)
+            daemon.wait_until(daemon.answers, _PATIENCE_S)
             with Watcher(root, daemon.pid, _SECRETS.values()) as watcher, ExitStack() as stack:
                 writes = None if lacking else stack.enter_context(Writes(_elsewhere(daemon.pid)))
                 began = time.monotonic()
@@ -120,13 +121,6 @@ def _elsewhere(pid: int) -> tuple[Path, ...]:
     return tuple(Path(f"/proc/{pid}/root/{folder}") for folder in ("tmp", "var/tmp", "dev/shm"))
 
 
-def _answers(daemon: Appliance) -> bool:
-    try:
-        return "version" in ask(daemon.socket, {"command": "ping"})
-    except TraxError:
-        return False
-
-
 def _drop_all(daemon: Appliance, size: Size, work: Path) -> int:
     """Drop the conversation and short clips, files that fail in many ways, and have a worker die; returns how many answers to expect."""
     clips = speech_clips(work / "clips", size.pick(full=12, quick=2, test=1), seed=size.seed, seconds=(5.0, 7.0))
@@ -146,11 +140,13 @@ def _drop_all(daemon: Appliance, size: Size, work: Path) -> int:
     }.items():
         (bad / name).write_bytes(content)
         daemon.drop(bad / name, f"{_NAME} {name}")
-    with_workers = [process for process in daemon.processes()[1:] if any("trax.worker.lane" in word for word in process.cmdline())]
-    wait_for(lambda: with_workers or any("trax.worker.lane" in " ".join(each.cmdline()) for each in daemon.processes()[1:]), _PATIENCE_S)
-    victim = next(each for each in daemon.processes()[1:] if "trax.worker.lane" in " ".join(each.cmdline()))
-    victim.send_signal(signal.SIGSEGV)  # with the memory of a job in it: what would be a core
+    daemon.wait_until(lambda: bool(_workers(daemon)), _PATIENCE_S, every_s=0.05)
+    _workers(daemon)[0].send_signal(signal.SIGSEGV)  # with the memory of a job in it: what would be a core
     return len(clips) + 5 + (not size.is_test)
+
+
+def _workers(daemon: Appliance) -> list[psutil.Process]:
+    return [each for each in daemon.processes()[1:] if "trax.worker.lane" in " ".join(each.cmdline())]
 
 
 def _of_the_main_job(daemon: Appliance) -> list[str]:
@@ -212,13 +208,13 @@ def _kill_in_purge(root: Path, number: int, kills: int, work: Path, command: Seq
     bad, name = work / "doomed.wav", f"doomed {number}"
     bad.write_bytes(b"RIFF" + bytes(100 + number))
     with Appliance(root, _SETTINGS, command=command) as daemon:
-        daemon.wait_until(lambda: _answers(daemon), _PATIENCE_S)
+        daemon.wait_until(daemon.answers, _PATIENCE_S)
         daemon.drop(bad, f"{name}.wav")
         daemon.wait_until(lambda: any(job["output"] == name for job in _jobs(daemon)), _PATIENCE_S, every_s=0.02)
         job = next(job for job in _jobs(daemon) if job["output"] == name)
         _ask_and_kill(daemon, job["id"], pause=number / kills * 0.06)
     with Appliance(root, _SETTINGS, command=command) as daemon:
-        daemon.wait_until(lambda: _answers(daemon), _PATIENCE_S)
+        daemon.wait_until(daemon.answers, _PATIENCE_S)
         traces = {name, job["id"], *filter(None, [job["media_id"]])}
         left = holding(root, traces, but=(root / "traxd.log", root / "staging" / f"{name}.wav"))
         is_whole = name in daemon.errors() and any(each["id"] == job["id"] and each["folder"] for each in _jobs(daemon))
@@ -235,6 +231,5 @@ def _ask_and_kill(daemon: Appliance, job: str, *, pause: float) -> None:
         finally:
             os._exit(0)
     time.sleep(pause)
-    os.kill(daemon.pid, signal.SIGKILL)
-    daemon.wait(_PATIENCE_S)
+    daemon.kill()
     os.waitpid(child, 0)

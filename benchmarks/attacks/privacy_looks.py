@@ -7,7 +7,6 @@ import os
 import socket
 import stat
 import threading
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
@@ -156,13 +155,3 @@ def holding(root: Path, words: Iterable[str], *, but: Iterable[Path] = ()) -> li
         name = str(path.relative_to(root))
         found += [f"{name} holds {word!r}" for word in words if word in name or word.encode() in text]
     return found
-
-
-def wait_for(is_there: object, seconds: float = 60.0) -> None:
-    """Wait until the callable says yes. Raises TimeoutError."""
-    assert callable(is_there)
-    until = time.monotonic() + seconds
-    while not is_there():
-        if time.monotonic() > until:
-            raise TimeoutError(f"not within {seconds:.0f} s")
-        time.sleep(0.05)

@@ -5,20 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance import Appliance, read_json
+from appliance import Appliance, read_json, trax_ctl
 
 from attacks import Findings, Size
 from attacks.clips import speech_clips
 from trax.cli.client import ask
-from trax.errors import DaemonAbsent
 from trax.jobs.folders import StateFolders, home
 from trax.jobs.job import Job, Status
-from trax.jobs.ledger import Ledger
 
 _PATIENCE_S = 120.0
 _ATTEMPTS, _FIRST_S, _LONGEST_S = 3, 2.0, 3.0
@@ -52,7 +49,7 @@ class _Daemon:
 
     def start(self) -> None:
         self.appliance.__enter__()
-        self.until(self.answers)
+        self.until(self.appliance.answers)
 
     def until(self, is_so: Callable[[], bool]) -> None:
         self.appliance.wait_until(is_so, _PATIENCE_S, every_s=0.05)
@@ -61,16 +58,9 @@ class _Daemon:
         os.kill(self.appliance.pid, number)
         self.appliance.wait(_PATIENCE_S)
 
-    def answers(self) -> bool:
-        """Whether it can be asked."""
-        try:
-            return bool(ask(self.appliance.socket, {"command": "ping"}))
-        except DaemonAbsent:
-            return False
-
     def jobs(self) -> dict[str, Job]:
         """The jobs by the name of their recording."""
-        return {job.source_name: job for job in Ledger.read_only(self.folders.ledger).live()}
+        return {job.source_name: job for job in self.appliance.jobs()}
 
     def finished(self, name: str) -> Job:
         """Wait until the job of that recording is finished and filed away."""
@@ -84,8 +74,7 @@ class _Daemon:
 
     def retry(self, job: Job, *options: str) -> Job:
         """`trax-ctl retry`, then the job as it is when it has finished again. Raises CalledProcessError when that is refused."""
-        config = str(self.appliance.root / "trax.yaml")
-        subprocess.run((sys.executable, "-m", "trax.cli.main", "--config", config, "retry", job.id, *options), check=True, stdout=-3)
+        subprocess.run(trax_ctl(self.appliance.root, "retry", job.id, *options), check=True, stdout=subprocess.DEVNULL)
         return self.finished(job.source_name)
 
     def stamps(self, job: Job) -> dict[str, tuple[int, int]]:
@@ -110,7 +99,7 @@ def attack(size: Size, work: Path) -> Findings:
     hopeless = _hopeless(work)
     daemon = _Daemon(root, _OWN)
     with daemon.appliance:
-        daemon.until(daemon.answers)
+        daemon.until(daemon.appliance.answers)
         for path in (*hopeless, *clips):
             daemon.appliance.drop(path)
         failures, restarts, found = _fail_all(daemon, len(clips) + len(hopeless))
@@ -121,7 +110,7 @@ def attack(size: Size, work: Path) -> Findings:
 
     daemon = _Daemon(root, _CURRENT)
     with daemon.appliance:
-        daemon.until(daemon.answers)
+        daemon.until(daemon.appliance.answers)
         for number, job in enumerate(failed.values()):
             found += _resume(daemon, job, is_damaged=number % 2 == 1)
         found += _take_current_settings(daemon, daemon.jobs()[clips[0].name])

@@ -21,7 +21,6 @@ from appliance import Appliance
 from trax.cli.client import ask
 from trax.errors import ControlError
 from trax.jobs.job import Job, Status
-from trax.jobs.ledger import Ledger
 
 #: Outputs of an undisturbed run, by the recording's stem and their ending.
 Outputs = Mapping[str, Mapping[str, object]]
@@ -74,9 +73,9 @@ class Rooms(Appliance):
         shutil.copyfile(source, self.inbox / f".{name}")
         (self.inbox / f".{name}").rename(self.inbox / name)
 
-    def jobs(self) -> dict[str, Job]:
-        """The jobs by the name of their recording."""
-        return {job.source_name: job for job in Ledger.read_only(self.state / "ledger").live()}
+    def job(self, name: str) -> Job | None:
+        """The job of a recording, if it has one."""
+        return next((job for job in self.jobs() if job.source_name == name), None)
 
     def waits(self, name: str) -> bool:
         """Whether the status says that a recording, in the inbox or in a job, waits for something."""
@@ -88,7 +87,7 @@ class Rooms(Appliance):
 
     def is_filed(self, name: str) -> bool:
         """Whether nothing more is to be done about a recording."""
-        job = self.jobs().get(name)
+        job = self.job(name)
         return job is not None and job.is_finished and not (self.state / "work" / job.id).exists()
 
 
@@ -164,9 +163,10 @@ class Witness:
     def wait_until_done(self, name: str, where: str, status: Status = Status.COMPLETED) -> None:
         """Until there is nothing left to do about the recording, which then has exactly one answer and no attempt charged."""
         self.daemon.wait_until(lambda: self.daemon.is_filed(name), PATIENCE_S, each=lambda: self.look(where))
-        job, stem = self.daemon.jobs()[name], Path(name).stem
+        job, stem = self.daemon.job(name), Path(name).stem
         endings = FORMATS if status is Status.COMPLETED else ["error.json"]
         found = sorted(path.name for path in self.daemon.outbox.glob(f"{stem}*"))
+        assert job is not None
         if job.status is not status:
             self.violations.append(f"{where}: {name} ended as {job.status}: {job.error}")
         elif found != sorted(f"{stem}.{ending}" for ending in endings):

@@ -80,7 +80,7 @@ class _Soak:
     def __init__(self, appliance: Appliance) -> None:
         self.appliance = appliance
         self.samples: dict[str, list[Sample]] = {}
-        self.state = appliance.root / "state"
+        self.state = appliance.state
 
     def drop(self, paths: Sequence[Path]) -> None:
         """Drop recordings and wait until all are answered and filed away."""

@@ -24,8 +24,7 @@ from attacks.clips import CONVERSATION, speech_clips
 from attacks.systemd import Systemd
 from trax.cli.client import ask
 from trax.errors import ControlError
-from trax.jobs.job import Job, Status
-from trax.jobs.ledger import Ledger
+from trax.jobs.job import Status
 
 #: What the promise allows, seconds.
 IDLE, BUSY = 1.0, 10.0
@@ -90,7 +89,7 @@ class _Stops:
                 time.sleep(self._random.uniform(0.0, _LONGEST_RUN))
                 self.met.update(_stages(appliance) or [_NO_STAGE])
                 self.busy.append(self.stop(appliance))
-            self.look_at_attempts()
+            self.look_at_attempts(appliance)
         with Appliance(self._root, _SETTINGS) as appliance:
             names = {path.stem for path in self._clips}
             patience = _PATIENCE_S + 10 * len(names)
@@ -108,7 +107,7 @@ class _Stops:
             (self._root / "huge.wav").rename(appliance.inbox / "huge.wav")
             appliance.wait_until(lambda: any((self._root / "state" / "work").glob("*/source")), _PATIENCE_S)
             self.busy.append(self.stop(appliance))
-            self.look_at_attempts()
+            self.look_at_attempts(appliance)
 
     def stop(self, appliance: Appliance, limit: float = BUSY) -> float:
         """Stop it and return the seconds that took."""
@@ -126,23 +125,18 @@ class _Stops:
             self.violations.append(f"it ended with status {status}:\n{appliance.log_tail()[-500:]}")
         return took
 
-    def look_at_attempts(self) -> None:
+    def look_at_attempts(self, appliance: Appliance) -> None:
         """See that nobody was charged for a stop."""
-        for job in _jobs(self._root):
+        for job in appliance.jobs():
             if job.status is Status.RUNNING or (job.status is Status.QUEUED and job.attempts):
                 self.violations.append(f"{job.source_name} is {job.status.value} with {job.attempts} attempts after a stop")
 
     def _look_at_the_end(self, appliance: Appliance, names: set[str]) -> None:
         if set(appliance.transcripts()) != names:
             self.violations.append(f"not one transcript for each: {sorted(names ^ set(appliance.transcripts()))}")
-        for job in _jobs(self._root):
+        for job in appliance.jobs():
             if job.status is not Status.COMPLETED or job.attempts != 1:
                 self.violations.append(f"{job.source_name} is {job.status.value} after {job.attempts} attempts")
-
-
-def _jobs(root: Path) -> list[Job]:
-    folder = root / "state" / "ledger"
-    return list(Ledger.read_only(folder).everything()) if any(folder.glob("ledger-*.json")) else []
 
 
 def _until_it_can_be_asked(appliance: Appliance) -> None:
@@ -176,7 +170,7 @@ def _freeze(root: Path) -> tuple[list[str], float]:
         took = time.monotonic() - began
     found = [] if status == -signal.SIGABRT else [f"ended by the watchdog, it had status {status}"]
     with Appliance(root, _SETTINGS) as appliance:  # what systemd does next
-        appliance.wait_until(lambda: _answers(appliance), _PATIENCE_S)
+        appliance.wait_until(appliance.answers, _PATIENCE_S)
     return found, took
 
 
@@ -185,13 +179,6 @@ def _repeat_conversation(path: Path, minutes: float) -> None:
     with open_wav(path) as writer:
         for _ in range(math.ceil(minutes * 60 * SAMPLE_RATE / len(samples))):
             writer.writeframes(samples.tobytes())
-
-
-def _answers(appliance: Appliance) -> bool:
-    try:
-        return "pid" in ask(appliance.socket, {"command": "ping"}, timeout=BUSY)
-    except ControlError:
-        return False
 
 
 def _work_long(root: Path, minutes: float, watchdog: float) -> tuple[float, str]:

@@ -14,17 +14,15 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
-from appliance import Appliance
+from appliance import Appliance, trax_ctl
 
-from trax.cli.client import ask
-from trax.errors import DaemonAbsent, TraxError
+from trax.errors import TraxError
 from trax.jobs.ledger import Ledger
 
 SETTINGS = {
@@ -184,8 +182,7 @@ class Torture:
 
     def _ask_for_status(self) -> None:
         self.readings += 1
-        config = self.appliance.root / "trax.yaml"
-        command = (sys.executable, "-m", "trax.cli.main", "--config", str(config), "--json", "status")
+        command = trax_ctl(self.appliance.root, "--json", "status")
         told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PATIENCE_S)
         try:
             if told.returncode == 0 and "counts" in json.loads(told.stdout):
@@ -195,13 +192,7 @@ class Torture:
         self.violations.append(f"trax-ctl status after a restart ended with {told.returncode}: {told.stderr or told.stdout}")
 
     def _wait_until_it_answers(self) -> None:
-        def answers() -> bool:
-            try:
-                return bool(ask(self.appliance.socket, {"command": "ping"}))
-            except DaemonAbsent:
-                return False
-
-        self.appliance.wait_until(answers, _PATIENCE_S, each=self._look, every_s=0.05)
+        self.appliance.wait_until(self.appliance.answers, _PATIENCE_S, each=self._look, every_s=0.05)
 
 
 def wrong_with(path: Path) -> list[str]:

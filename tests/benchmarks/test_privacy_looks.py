@@ -6,11 +6,12 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from attacks.privacy_looks import Watcher, Writes, holding, wait_for, what_a_stranger_reaches
+from attacks.privacy_looks import Watcher, Writes, holding, what_a_stranger_reaches
 
 
 @pytest.fixture
@@ -31,7 +32,9 @@ def test_files_and_children_that_tell(root: Path) -> None:
     child = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'input()'])"
     with subprocess.Popen([sys.executable, "-c", child], stdin=subprocess.PIPE, env={"KEY": "sk-secret"}, umask=0) as daemon:
         with Watcher(root, daemon.pid, ["sk-secret"]) as watcher:
-            wait_for(lambda: watcher.leaks and watcher.open_files)
+            until = time.monotonic() + 60
+            while not (watcher.leaks and watcher.open_files) and time.monotonic() < until:
+                time.sleep(0.05)
         daemon.kill()
     assert watcher.open_files == {"state/open.json has mode 0644"}
     assert len(watcher.leaks) == 1

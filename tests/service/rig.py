@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
-import signal
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
@@ -15,7 +14,6 @@ from appliance import Appliance, read_json
 
 from trax.cli.client import ask
 from trax.jobs.job import FINISHED, Job, Status
-from trax.jobs.ledger import Ledger
 
 CONVERSATION = Path(__file__).resolve().parents[2] / "demo" / "conversation.ogg"
 RATE = 16_000
@@ -41,10 +39,6 @@ class Traxd(Appliance):
         self.wait_until(self.answers, PATIENCE)
         return self
 
-    @property
-    def state(self) -> Path:
-        return self.root / "state"
-
     def ask(self, command: str, **arguments: object) -> dict[str, Any]:
         return ask(self.socket, {"command": command, **arguments}, timeout=PATIENCE)
 
@@ -56,21 +50,19 @@ class Traxd(Appliance):
         shutil.copyfile(source, staged)
         staged.rename(target)
 
-    def jobs(self, name: str | None = None) -> list[Job]:
-        """All jobs by the ledger, or those of one recording, oldest first."""
-        if not any((self.state / "ledger").glob("ledger-*.json")):
-            return []
-        return [job for job in Ledger.read_only(self.state / "ledger").live() if name in (None, job.source_name)]
+    def jobs_of(self, name: str) -> list[Job]:
+        """The jobs of one recording, oldest first."""
+        return [job for job in self.jobs() if job.source_name == name]
 
     def job(self, name: str) -> Job:
-        (job,) = self.jobs(name)
+        (job,) = self.jobs_of(name)
         return job
 
     def wait_for(self, name: str, *statuses: Status) -> Job:
         """Wait until the recording's job has one of these statuses, by default until it is finished; and its folder is filed away."""
 
         def is_there() -> bool:
-            found = [job for job in self.jobs(name) if job.status in (statuses or FINISHED)]
+            found = [job for job in self.jobs_of(name) if job.status in (statuses or FINISHED)]
             return any(not (job.is_finished and self.folder("work", job).exists()) for job in found)
 
         self.wait_until(is_there, PATIENCE)
@@ -100,8 +92,7 @@ class Traxd(Appliance):
     def kill(self) -> None:
         """End the daemon as a crash does, and wait until it and all its processes are gone."""
         family = self.processes()
-        os.kill(self.pid, signal.SIGKILL)
-        self.wait(PATIENCE)
+        super().kill()
         assert_gone(family)
 
 

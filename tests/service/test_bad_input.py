@@ -123,7 +123,7 @@ def test_an_answer_that_cannot_be_written_does_not_stop_the_daemon(traxd: Traxd,
     (tmp_path / "empty").touch()
     traxd.put(tmp_path / "empty", "blocked/talk.wav")
     # its answer is owed, and so long it stays in work
-    traxd.wait_until(lambda: [job.status for job in traxd.jobs("blocked/talk.wav")] == [Status.FAILED], PATIENCE)
+    traxd.wait_until(lambda: [job.status for job in traxd.jobs_of("blocked/talk.wav")] == [Status.FAILED], PATIENCE)
     assert traxd.answers()
     assert (traxd.outbox / "blocked").read_text() == "a person's file where a folder has to be"
 
