@@ -89,7 +89,7 @@ def _make_private_devices() -> None:
 
 
 def shut_file_systems(root: Path) -> None:
-    """ProtectSystem=strict, ReadWritePaths=ROOT, PrivateTmp, ProtectHome, PrivateDevices, ProtectProc; our Python and checkout stay there."""
+    """ProtectSystem=strict, ReadWritePaths=ROOT, PrivateTmp, ProtectHome, PrivateDevices, ProtectProc; our own files stay."""
     own = _held(str(root))
     hidden = (("/tmp", "/var/tmp") if is_on("PrivateTmp") else ()) + (_HOMES if is_on("ProtectHome") else ())
     ours = {each: _held(each) for each in (sys.base_prefix, sys.prefix, str(REPOSITORY)) if each.startswith(hidden)}
