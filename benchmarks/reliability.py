@@ -70,7 +70,7 @@ def main() -> int:
         for violation in found[name].violations:
             print(f"  VIOLATION: {violation}", file=sys.stderr, flush=True)
     if asked.write:
-        write_figures(asked.write, found, seconds, size)
+        write_figures(asked.write, found, seconds, size, tuple(ATTACKS))
     print()
     skipped = {f"reliability_{name}": "not asked for" for name in ATTACKS if name not in found}
     return report("reliability", {f"reliability_{name}": len(each.violations) for name, each in found.items()}, skipped)

@@ -28,15 +28,19 @@ def test_an_attack_that_breaks_is_a_violation():
     assert run_attack("no_such_attack", Size()).violations != ()
 
 
-def test_the_figures_replace_what_is_between_the_marks(tmp_path: Path):
+def test_a_run_writes_its_rows_and_leaves_those_of_others(tmp_path: Path):
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
-    write_figures(page, {"kills": Findings("200 kills.", (), ("0 lost.",))}, {"kills": 12.3}, Size())
+    page.write_text(f"before\n{BEGIN}\nnothing yet\n{END}\nafter\n")
+    write_figures(page, {"links": Findings("9 swaps.", ())}, {"links": 1.0}, Size(seed=2), tuple(ATTACKS))
+    write_figures(page, {"kills": Findings("7 kills.", (), ("0 lost.",))}, {"kills": 9.0}, Size(quick=True), tuple(ATTACKS))
+    write_figures(page, {"kills": Findings("200 kills.", (), ("0 lost.",))}, {"kills": 12.3}, Size(), tuple(ATTACKS))
     text = page.read_text()
     assert text.startswith("before\n")
     assert text.endswith("after\n")
-    assert "| `kills` | 200 kills. 0 lost. | 0 | 12 s |" in text
-    assert "old" not in text
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    assert [row[:28] for row in rows] == ["| `kills` | 200 kills. 0 los", "| `links` | 9 swaps. | 0 | 1"]
+    assert "`make reliability ONLY=kills SEED=1 KILLS=200 FILES=500`" in rows[0]
+    assert "nothing yet" not in text
 
 
 def test_clips_differ_in_their_bytes_and_come_out_the_same_each_time(tmp_path: Path):
