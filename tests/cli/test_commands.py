@@ -148,10 +148,12 @@ def test_a_reader_that_goes_away_is_no_crash(start: Start, daemon: Any, view: Ma
 
 
 def test_purge_is_asked_of_the_daemon_and_tells_who_else_has_the_recording(trax_ctl: Ctl, daemon: Any) -> None:
-    daemon.answer = lambda request: {"purged": request["jobs"], "refused": [], "same_recording": ["again"]}
-    done = trax_ctl("purge", "a", "b")
+    daemon.answer = lambda request: {"purged": request["jobs"], "removed": ["a.json"], "refused": [], "same_recording": ["again"]}
+    done = trax_ctl("purge", "a", "b", "--yes")
     assert (done.returncode, done.stdout) == (0, "a\nb\n")
     assert "also done as again" in done.stderr
+    assert "Removed from the outbox: a.json" in done.stderr
+    assert "journalctl" in done.stderr
     assert daemon.asked == [{"command": "purge", "jobs": ["a", "b"]}]
 
 
@@ -177,12 +179,22 @@ def test_watching_in_a_terminal_leaves_it_as_it_was(in_a_terminal: Callable[...,
 
 
 def test_purging_in_a_terminal_asks_first(in_a_terminal: Callable[..., str], daemon: Any) -> None:
-    daemon.answer = lambda request: {"purged": request["jobs"], "refused": [], "same_recording": []}
-    assert "Nothing was removed" in in_a_terminal("purge", "a", type_at=("[y/N]", b"n\n"), expected=1)
-    assert daemon.asked == []
+    done = {"purged": ["1-a"], "removed": [], "refused": [], "same_recording": []}
+    daemon.answer = lambda request: done if request["command"] == "purge" else {"id": "1-a", "name": "talk.wav"}
+    shown = in_a_terminal("purge", "a", type_at=("[y/N]", b"n\n"), expected=1)
+    assert "talk.wav (1-a)" in shown
+    assert "Nothing was removed" in shown
+    assert {request["command"] for request in daemon.asked} == {"show"}
     in_a_terminal("purge", "a", type_at=("[y/N]", b"y\n"))
     in_a_terminal("purge", "b", "--yes")
-    assert [request["jobs"] for request in daemon.asked] == [["a"], ["b"]]
+    assert [request["jobs"] for request in daemon.asked if request["command"] == "purge"] == [["a"], ["b"]]
+
+
+def test_where_nobody_can_be_asked_a_purge_wants_yes(trax_ctl: Ctl, daemon: Any) -> None:
+    done = trax_ctl("purge", "a", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["error"]["advice"] == "Say --yes."
+    assert daemon.asked == []
 
 
 # -- without a daemon ---------------------------------------------------------------------------------------------------------------
@@ -220,7 +232,7 @@ def test_without_a_daemon_requests_are_kept(trax_ctl: Ctl, ledger: Ledger, setti
 
 
 def test_without_a_daemon_a_purge_is_kept_for_what_is_finished(trax_ctl: Ctl, ledger: Ledger, settings: Settings) -> None:
-    done = trax_ctl("purge", "done", "waits", "--json")
+    done = trax_ctl("purge", "done", "waits", "--yes", "--json")
     assert done.returncode == 1
     told = json.loads(done.stdout)
     assert (told["requested"], [refused["job"] for refused in told["refused"]]) == (["done"], ["waits"])

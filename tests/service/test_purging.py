@@ -89,8 +89,8 @@ def test_nothing_is_left_in_snapshots_archives_log_and_outbox(root: Root, monkey
     assert root.traces(archived.id.encode())
     (root.outbox / "first.srt").write_bytes(b"corrected")
     (root.folders.ledger / "ledger-a.json.damaged-1").write_bytes(archived.id.encode())
-    for job in (archived, live):
-        root.purger.purge(job.id)
+    assert root.purger.purge(archived.id) == ("first.json", "first.srt")
+    root.purger.purge(live.id)
     assert root.traces(*traces_of(archived), *traces_of(live), b"corrected") == []
     assert everything_below(root.outbox) == {".trax"}
     root.open()
@@ -194,7 +194,8 @@ def test_a_purged_recording_is_done_anew(traxd_alone: Traxd, turn: Callable[...,
     words = [word["word"] for word in traxd.transcript("private/secret talk")["word_segments"]]
     assert words
     done = traxd.ask("purge", jobs=[job.id])
-    assert done == {"purged": [job.id], "refused": [], "same_recording": []}
+    removed = [f"private/secret talk{ending}" for ending in (".json", ".srt")]
+    assert done == {"purged": [job.id], "removed": removed, "refused": [], "same_recording": []}
     log = traxd.root / "traxd.log"
     names = (job.id, job.media_id, "secret talk", "private", *(word for word in words if len(word) > 6))
     for path in traxd.root.rglob("*"):

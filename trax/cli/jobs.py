@@ -14,10 +14,14 @@ from trax.cli.client import ask
 from trax.cli.settings import load
 from trax.cli.terminal import Terminal
 from trax.config import Settings
-from trax.errors import DaemonAbsent, TraxError
+from trax.errors import DaemonAbsent, JobError, TraxError
 from trax.text import printable
 
 _KEPT = "traxd is not running; the request is kept and applied when it starts."
+
+_REMAINS = (
+    "Not Trax's to remove: the name and the id in the system's log (journalctl --vacuum-time=), backups, and copies that people made."
+)
 
 #: How long a purge may take, seconds: hours of sound are removed, and every archive of finished jobs is looked through.
 _PURGE_SECONDS = 60.0
@@ -88,13 +92,19 @@ def _watch_live(settings: Settings, interval: float, terminal: Terminal) -> None
 
 
 def _show(settings: Settings, job: str, terminal: Terminal) -> int:
-    try:
-        details = ask(settings.socket_path, {"command": "show", "job": job})
-    except DaemonAbsent:
-        details = offline.show(settings, job)
+    details, is_live = _details(settings, job)
+    if not is_live:
         _say_who_answers(settings, terminal)
     terminal.data(details, render.job_view(details, time.time(), bars=terminal.is_live))
     return 0
+
+
+def _details(settings: Settings, job: str) -> tuple[dict[str, Any], bool]:
+    """Everything about a job, and whether the daemon said so."""
+    try:
+        return ask(settings.socket_path, {"command": "show", "job": job}), True
+    except DaemonAbsent:
+        return offline.show(settings, job), False
 
 
 def _retry(settings: Settings, args: argparse.Namespace, terminal: Terminal) -> int:
@@ -118,8 +128,7 @@ def _retry(settings: Settings, args: argparse.Namespace, terminal: Terminal) -> 
 
 
 def _purge(settings: Settings, args: argparse.Namespace, terminal: Terminal) -> int:
-    if not args.yes and not terminal.confirm(f"Remove recording, transcripts and all records of {', '.join(args.jobs)} for good?"):
-        terminal.note("Nothing was removed.")
+    if not args.yes and not _is_meant(settings, args.jobs, terminal):
         return 1
     request = {"command": "purge", "jobs": args.jobs}
     try:
@@ -133,11 +142,36 @@ def _purge(settings: Settings, args: argparse.Namespace, terminal: Terminal) -> 
     else:
         for job in (*result["purged"], *result.get("requested", ())):
             terminal.line(printable(str(job)))
+    if removed := result["removed"]:
+        terminal.note(f"Removed from the outbox: {', '.join(map(printable, removed))}")
+    if result["purged"]:
+        terminal.note(_REMAINS)
     if same := result["same_recording"]:
         terminal.note(f"The same recording was also done as {', '.join(map(str, same))}: to be rid of it, purge that too.")
     for refused in result["refused"]:
         terminal.say(render.refusal_view(refused))
     return 1 if result["refused"] else 0
+
+
+def _is_meant(settings: Settings, jobs: list[str], terminal: Terminal) -> bool:
+    """Whether whoever sits at the terminal says so, having seen what goes by the names that were given."""
+    if not terminal.can_ask:
+        raise JobError("Nothing was removed: this cannot be undone, and there is no terminal to ask in.", advice="Say --yes.")
+    for text in jobs:
+        terminal.note(_named(settings, text))
+    if terminal.confirm("Remove for good: recording, transcripts (corrected ones too), and all that Trax knows of it?"):
+        return True
+    terminal.note("Nothing was removed.")
+    return False
+
+
+def _named(settings: Settings, text: str) -> str:
+    """The job that `text` names, with the name of its recording; `text` alone where no record tells, which may still be purged."""
+    try:
+        job, _ = _details(settings, text)
+    except JobError:
+        return text
+    return f"{job['name']} ({job['id']})"
 
 
 def _cancel(settings: Settings, job: str, terminal: Terminal) -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from trax import files
 from trax.config import Settings
-from trax.errors import DaemonAbsent, DaemonBusy, TraxError
+from trax.errors import DaemonAbsent, DaemonBusy, DiskFull, TraxError
 from trax.jobs import job as machine
 from trax.jobs.folders import StateFolders
 from trax.jobs.job import Job
@@ -115,7 +115,7 @@ def purge(settings: Settings, request: Mapping[str, Any]) -> dict[str, Any]:
             refused.append({"job": text, "error": error.as_dict()})
     if wanted:
         _leave(settings, {**request, "jobs": wanted})
-    return {"purged": [], "refused": refused, "requested": wanted, "same_recording": []}
+    return {"purged": [], "removed": [], "refused": refused, "requested": wanted, "same_recording": []}
 
 
 def _refuse_while_starting(settings: Settings) -> None:
@@ -125,7 +125,10 @@ def _refuse_while_starting(settings: Settings) -> None:
 
 
 def _leave(settings: Settings, request: Mapping[str, Any]) -> None:
-    path = leave(StateFolders(settings.state_folder), request)
+    try:
+        path = leave(StateFolders(settings.state_folder), request)
+    except DiskFull as error:
+        raise DiskFull(error.what, file=error.file, advice="Your request was not kept: make room on the disk, then ask again.") from error
     # A daemon takes the lock before it looks at the requests. When one has it now, it started meanwhile and has done this one, or it looked
     # too early: then nobody would before its next start, and whoever asked must hear of it.
     if is_locked(settings) and path.exists():

@@ -152,8 +152,8 @@ def _purge(commands: Subparsers) -> None:
         commands,
         "purge",
         "remove every trace of finished jobs",
-        "Recording, transcripts (corrected ones too), error answers, and all that Trax remembers of it. This cannot be undone. In a\n"
-        "terminal it asks first. Without a running traxd the request is kept and applied when it starts.",
+        "Recording, transcripts (corrected ones too), error answers, and all that Trax remembers of it. This cannot be undone, so\n"
+        "it asks first; without a terminal it wants --yes. Without a running traxd the request is kept and applied when it starts.",
         "  trax-ctl purge 20261122-190512-7f3a9c\n  trax-ctl purge --yes meetings/talk interviews/anna",
     )
     parser.add_argument("jobs", metavar="JOB", nargs="+", help="ids, their beginnings, or outputs' names")

@@ -56,10 +56,13 @@ class Terminal:
         """A message of several lines."""
         _write(self.err, view)
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether somebody sits there who can read a question and answer it."""
+        return sys.stdin.isatty() and sys.stderr.isatty()
+
     def confirm(self, question: str) -> bool:
-        """Whether whoever sits at the terminal says yes; where nobody does, what was asked for is meant."""
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            return True
+        """Whether whoever sits at the terminal says yes."""
         self.note(f"{question} [y/N]")
         return sys.stdin.readline().strip().lower() in {"y", "yes"}
 

@@ -100,24 +100,30 @@ def _is_taken(outbox: Path, name: str, own: Mapping[str, frozenset[str]]) -> boo
     return any(not _is(outbox / each, own.get(each, frozenset())) for each in in_outbox(outbox, name))
 
 
-def withdraw(outbox: Path, manifest: Manifest, name: str, names_of_others: Container[str]) -> None:
+def withdraw(outbox: Path, manifest: Manifest, name: str, names_of_others: Container[str]) -> tuple[str, ...]:
     """Remove, durably, all that the outbox holds under the names of a job, `name` and those of its manifest: corrected or not.
 
-    What goes by the name of another job by now is that one's, unless it is to the byte what this one put there. Raises StorageError.
+    What goes by the name of another job by now is that one's, unless it is to the byte what this one put there. Returns what it removed,
+    relative to the outbox. Raises StorageError.
     """
     published = manifest.all_hashes
     names = {name, *map(_stem, published)} - {""}
+    removed = []
     for relative in sorted({*published, *(each + ending for each in names for ending in ENDINGS)}):
-        if _stem(relative) not in names_of_others or _is(outbox / relative, published.get(relative, frozenset())):
-            _remove_if_there(outbox / relative)
+        is_own = _stem(relative) not in names_of_others or _is(outbox / relative, published.get(relative, frozenset()))
+        if is_own and _remove_if_there(outbox / relative):
+            removed.append(relative)
     for each in names:  # the subfolders of the outbox carry the names of those of the inbox
         folders = [outbox / folder for folder in Path(each).parents][:-1]
         all(files.remove_if_empty(folder) for folder in folders)
+    return tuple(removed)
 
 
-def _remove_if_there(path: Path) -> None:
-    if os.path.lexists(path) and (path.is_symlink() or not path.is_dir()):
+def _remove_if_there(path: Path) -> bool:
+    is_there = os.path.lexists(path) and (path.is_symlink() or not path.is_dir())
+    if is_there:
         files.remove(path)
+    return is_there
 
 
 @dataclass(frozen=True, slots=True)

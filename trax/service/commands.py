@@ -111,6 +111,7 @@ class Commands:
     def _purge(self, texts: list[object], *, is_begun: bool) -> dict[str, Any]:
         """Each job that can be purged is; raises StorageError, after which what is left is done at the next start."""
         purged: list[str] = []
+        removed: list[str] = []
         refused: list[dict[str, Any]] = []
         same: set[str] = set()
         for text in (text for text in texts if isinstance(text, str)):
@@ -119,10 +120,10 @@ class Commands:
             except (JobError, LedgerError) as error:
                 refused.append({"job": text, "error": error.as_dict()})
                 continue
-            self._purger.purge(purge.job)
+            removed += map(printable, self._purger.purge(purge.job))
             purged.append(purge.job)
             same.update(purge.same_recording)
-        return {"purged": purged, "refused": refused, "same_recording": sorted(same.difference(purged))}
+        return {"purged": purged, "removed": removed, "refused": refused, "same_recording": sorted(same.difference(purged))}
 
     def _view(self, job: Job) -> dict[str, Any]:
         return {**job_view(job), **self._live(job)}

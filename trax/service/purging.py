@@ -53,10 +53,13 @@ class Purger:
         same = (other.id for other in self._ledger.everything() if job.media_id and other.media_id == job.media_id)
         return Purge(job.id, tuple(sorted(other for other in same if other != job.id)))
 
-    def purge(self, job_id: str) -> None:
-        """Remove every trace of the job, durably. Raises StorageError: what is left to do is then done at the next start."""
+    def purge(self, job_id: str) -> tuple[str, ...]:
+        """Remove every trace of the job, durably; returns what went out of the outbox, relative to it.
+
+        Raises StorageError: what is left to do is then done at the next start.
+        """
         intention = requests.leave(self._folders, {"command": "purge", "jobs": [job_id], "begun": True})
-        self._withdraw(job_id)
+        withdrawn = self._withdraw(job_id)
         for part in Part:
             files.remove_tree(self._folders.root / part / job_id)
         self._seen.forget(job_id)
@@ -64,10 +67,12 @@ class Purger:
         files.remove(intention)
         with about(job_id):
             logger.info("purged, as asked")
+        return withdrawn
 
-    def _withdraw(self, job_id: str) -> None:
+    def _withdraw(self, job_id: str) -> tuple[str, ...]:
         folder, job = self._folders.find(job_id), self._ledger.get(job_id)
         others = {other.output_name for other in self._ledger.everything() if other.id != job_id}
-        withdraw(self._outbox, read_manifest(folder) if folder else Manifest(), job.output_name if job else "", others)
+        withdrawn = withdraw(self._outbox, read_manifest(folder) if folder else Manifest(), job.output_name if job else "", others)
         for side in (self._outbox / SIDE_FOLDER / job_id, self._inbox / SIDE_FOLDER / job_id):
             files.remove_tree(side)
+        return withdrawn
