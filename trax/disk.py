@@ -22,8 +22,12 @@ from trax.errors import DiskFailed, DiskFull, StorageError
 _OPEN = Path("/proc/self/fd")
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _NO_SYNC_OF_FOLDERS = frozenset({errno.EINVAL, errno.ENOTSUP})
-_NO_RIGHT = {errno.EACCES, errno.EPERM, errno.EROFS}
 _WHO_MAY = "Check who may write there, or use sudo; `sudo -u trax trax-ctl doctor` tells what the service may."
+_ADVICE = {
+    errno.EACCES: _WHO_MAY,
+    errno.EPERM: _WHO_MAY,
+    errno.EROFS: "Its file system is mounted read-only: see `journalctl -k` for errors of the disk, or mount it for writing.",
+}
 
 Operation = Literal[
     "create", "append", "fsync", "fsync folder", "syncfs", "mkdir", "chmod", "chown", "rename", "link", "symlink", "unlink", "rmdir"
@@ -43,7 +47,7 @@ def storage_error(action: str, error: OSError, path: Path | None = None) -> Stor
     """What the disk refused, as an error of ours: "Could not <action>", and DiskFull when it was for lack of room."""
     kind = DiskFull if error.errno in _NO_ROOM else StorageError
     file = None if path is None else _shown(path)
-    return kind(f"Could not {action}: {error.strerror}.", file=file, advice=_WHO_MAY if error.errno in _NO_RIGHT else None)
+    return kind(f"Could not {action}: {error.strerror}.", file=file, advice=_ADVICE.get(error.errno or 0))
 
 
 def _shown(path: Path) -> str:

@@ -28,6 +28,7 @@ VAD = {"name": "silero", "kind": "vad", "engine": "silero", "scope": "open", "pr
         ("inbox", FolderFacts(HERE, exists=True, is_folder=True, readable=True, mode=0o2770), "problem"),
         ("outbox", FolderFacts(HERE, exists=True, is_folder=True, readable=True, mode=0o2750), "warning"),
         ("outbox", FolderFacts(HERE, exists=True, is_folder=True, mode=0o2700), "problem"),
+        ("outbox", FolderFacts(HERE, exists=True, is_folder=True, readable=True, read_only=True, mode=0o2750), "problem"),
         ("inbox", FolderFacts(HERE, exists=True, is_folder=False), "problem"),
         ("inbox", FolderFacts(HERE, exists=False, parent_writable=True), "warning"),
         ("inbox", FolderFacts(HERE, exists=False), "problem"),
@@ -63,6 +64,10 @@ def test_room_is_measured_by_the_largest_recording_allowed(free: float, level: s
     check = checks.room(free, Settings())  # 500 MB of source and 12 hours of decoded sound at 115.2 MB each: 1.9 GB
     assert check.level == level
     assert "1.9 GB" in check.found
+
+
+def test_an_outbox_elsewhere_has_room_of_its_own() -> None:
+    assert (checks.outbox_room(1e9).level, checks.outbox_room(1e7).level) == ("ok", "problem")
 
 
 def test_the_processor() -> None:

@@ -148,3 +148,13 @@ def as_a_stranger() -> Iterator[None]:
     finally:
         if is_root:
             os.seteuid(0)
+
+
+def test_a_change_that_is_not_answered_may_be_done_yet(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as deaf:
+        deaf.bind(str(tmp_path / "socket"))
+        deaf.listen()
+        for command, is_said in (("purge", True), ("status", False)):
+            with pytest.raises(DaemonBusy) as caught:
+                ask(tmp_path / "socket", {"command": command}, timeout=0.1)
+            assert ("may do it yet" in caught.value.advice) == is_said

@@ -104,7 +104,7 @@ def test_a_status_says_all_that_people_ask_for(view: Make, status: Make) -> None
         )
     )
     for words in (
-        "traxd 2.0 · process 7 · up 18m20s · 1 workers, 1 busy, 300.0 MB",
+        "traxd 2.0 · process 7 · up 18m20s · workers: 1, 1 busy, 300.0 MB",
         "53 queued · 1 running · 1 failed",
         "transcribe",
         "42%",
@@ -123,7 +123,7 @@ def test_a_status_says_all_that_people_ask_for(view: Make, status: Make) -> None
 
 
 def test_a_status_from_the_ledger_says_that_no_daemon_runs(status: Make) -> None:
-    assert "not running" in printed(render.status_view(status(daemon=None), 2000.0, bars=False))
+    assert "without the daemon" in printed(render.status_view(status(daemon=None), 2000.0, bars=False))
 
 
 def test_bars_are_drawn_only_when_asked_for(view: Make, status: Make) -> None:
@@ -201,3 +201,16 @@ def test_models_say_what_decides_whether_to_fetch_them() -> None:
         "other     https://here/other.bin",
         "          MIT · Slow.",
     ]
+
+
+def test_a_cancelled_job_shows_what_failed_before_without_its_advice(view: Make) -> None:
+    job = view(status="cancelled", error={"what": "It was killed.", "advice": "Trax tries again by itself."})
+    text = printed(render.job_view(job, 2000.0, bars=False))
+    assert "It was killed." in text
+    assert "tries again" not in text
+
+
+def test_an_answer_that_is_owed_is_told(view: Make, status: Make) -> None:
+    owed = view(status="failed", waits_for="the outbox: read-only", error={"what": "It is empty.", "advice": "Copy it again."})
+    assert "not in the outbox yet: the outbox: read-only" in printed(render.status_view(status(failed=[owed]), 2000.0, bars=False))
+    assert "the outbox: read-only" in printed(render.job_view(owed, 2000.0, bars=False))

@@ -31,13 +31,14 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class FolderFacts:
-    """A folder as the present user meets it; `parent_writable` is of the nearest parent that exists."""
+    """A folder as the present user meets it; `read_only` is its file system, `parent_writable` the nearest parent that exists."""
 
     path: Path
     exists: bool
     is_folder: bool = False
     readable: bool = False
     usable: bool = False
+    read_only: bool = False
     mode: int = 0
     device: int = 0
     parent_writable: bool = False
@@ -52,13 +53,17 @@ def folder(name: str, facts: FolderFacts) -> Check:
         return Check("problem", name, f"{path} is not there and may not be made", f"As root: install -d -o trax -g trax -m 2770 {path}")
     if not facts.is_folder:
         return Check("problem", name, f"{path} is not a folder", "Move it away, or set another path in the settings.")
-    if facts.readable and not facts.usable and name != "inbox":
+    return _private(name, path, facts.mode) if facts.usable else _unusable(name, path, facts)
+
+
+def _unusable(name: str, path: str, facts: FolderFacts) -> Check:
+    if facts.read_only:
+        advice = "Jobs wait until it is writable again: see `journalctl -k` for errors of the disk, or mount it for writing."
+        return Check("problem", name, f"{path} lies on a file system that is mounted read-only", advice)
+    if facts.readable and name != "inbox":
         advice = "Enough to read what is there; ask for the service: sudo -u trax trax-ctl doctor"
         return Check("warning", name, f"{path} may be read and not written by this user", advice)
-    if not facts.usable:
-        advice = "Check owner and mode, or run this as the user trax."
-        return Check("problem", name, f"{path} may not be read and written by this user", advice)
-    return _private(name, path, facts.mode)
+    return Check("problem", name, f"{path} may not be read and written by this user", "Check owner and mode, or run this as the user trax.")
 
 
 def _private(name: str, path: str, mode: int) -> Check:
@@ -79,6 +84,14 @@ def mounts(devices: Mapping[str, int]) -> Check:
         "inbox, outbox and state are not on one file system: files are copied and compared in place of renamed",
         "Put all three on one file system, unless one is a share that has to be elsewhere.",
     )
+
+
+def outbox_room(free: float) -> Check:
+    """Whether an outbox on a disk of its own has room for transcripts."""
+    found = f"{size(free)} free on the outbox's own disk"
+    if free < _SCARCE:
+        return Check("problem", "disk", found, "Make room: jobs wait while the disk is full.")
+    return Check("ok", "disk", found)
 
 
 def room(free: float, settings: Settings) -> Check:
@@ -128,10 +141,10 @@ def ledger(counts: Mapping[str, int], damaged: Iterable[Path], kept: Iterable[Pa
     """Whether the ledger could be read, all of it. `damaged` files were passed over just now, `kept` ones when traxd started."""
     said = ", ".join(f"{count} {status}" for status, count in counts.items() if count) or "no jobs yet"
     if names := ", ".join(path.name for path in damaged):
-        advice = "At its next start traxd keeps snapshots beside and goes on; bring archives back from a copy. See to the disk."
+        advice = "A damaged snapshot is set aside at the next start of traxd; bring a damaged archive back from a backup. See to the disk."
         return Check("warning", "ledger", f"{said}; damaged and not used: {names}", advice)
     if names := ", ".join(path.name for path in kept):
-        advice = "traxd went on without: it asked the jobs' folders. See to the disk, compare `trax-ctl status`, then remove these files."
+        advice = "traxd went on without them, from the jobs' folders. See to the disk, look through `trax-ctl status`, then remove them."
         return Check("warning", "ledger", f"{said}; kept since they were found damaged: {names}", advice)
     return Check("ok", "ledger", said)
 

@@ -13,6 +13,9 @@ from trax.errors import ControlError, DaemonAbsent, DaemonBusy, from_dict
 
 #: A reply with fifty queued jobs takes about 50 kB; more than this is no reply of traxd.
 MAX_REPLY = 16 << 20
+#: What changes nothing, so that it may be asked again without a thought.
+_LOOKS = frozenset({"ping", "status", "show"})
+_MAYBE_DONE = "It may do it yet: look at `trax-ctl status` before you ask again, and at `journalctl -u traxd` if it stays so."
 
 
 def ask(socket_path: Path, request: Mapping[str, Any], *, timeout: float = 5.0) -> dict[str, Any]:
@@ -36,7 +39,8 @@ def ask(socket_path: Path, request: Mapping[str, Any], *, timeout: float = 5.0) 
             connection.sendall(json.dumps(request).encode() + b"\n")
             line = _read_line(connection, until)
         except TimeoutError as error:
-            raise DaemonBusy(f"traxd did not answer within {timeout:g} s.") from error
+            advice = None if request.get("command") in _LOOKS else _MAYBE_DONE
+            raise DaemonBusy(f"traxd did not answer within {timeout:g} s.", advice=advice) from error
         except OSError as error:
             raise ControlError(f"The talk with traxd broke off: {error.strerror or error}.") from error
     return _result(line)

@@ -60,6 +60,8 @@ def _folders(settings: Settings) -> Iterator[Check]:
     yield checks.mounts({name: fact.device for name, fact in facts.items() if fact.exists})
     nearest = next(folder for folder in (settings.state_folder, *settings.state_folder.parents) if folder.exists())
     yield checks.room(files.free_bytes(nearest), settings)
+    if facts["outbox"].exists and facts["state"].exists and facts["outbox"].device != facts["state"].device:
+        yield checks.outbox_room(files.free_bytes(settings.outbox_folder))
 
 
 def folder_facts(path: Path) -> FolderFacts:
@@ -70,9 +72,15 @@ def folder_facts(path: Path) -> FolderFacts:
         parent = next(folder for folder in path.parents if os.access(folder, os.F_OK))
         return FolderFacts(path, exists=False, parent_writable=os.access(parent, os.W_OK | os.X_OK))
     readable = os.access(path, os.R_OK | os.X_OK)
-    usable = readable and os.access(path, os.W_OK)
     return FolderFacts(
-        path, exists=True, is_folder=path.is_dir(), readable=readable, usable=usable, mode=found.st_mode, device=found.st_dev
+        path,
+        exists=True,
+        is_folder=path.is_dir(),
+        readable=readable,
+        usable=readable and os.access(path, os.W_OK),
+        read_only=bool(os.statvfs(path).f_flag & os.ST_RDONLY),
+        mode=found.st_mode,
+        device=found.st_dev,
     )
 
 

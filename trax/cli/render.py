@@ -44,7 +44,7 @@ def status_view(status: Plain, now: float, *, bars: bool) -> RenderableType:
     queued = list(status.get("queued") or [])
     more = max(0, int((status.get("counts") or {}).get("queued", 0)) - len(queued))
     for title, table in (
-        ("Running", _running(status.get("running") or [], bars=bars)),
+        ("Running" if status.get("daemon") else "Running when the daemon ended", _running(status.get("running") or [], bars=bars)),
         ("Queued", _queued(queued, now, more)),
         ("Recent", _recent(status.get("recent") or [], now)),
         ("Failed", _failed(status.get("failed") or [], now)),
@@ -57,12 +57,12 @@ def status_view(status: Plain, now: float, *, bars: bool) -> RenderableType:
 
 def _daemon_line(daemon: Plain | None, now: float) -> Text:
     if daemon is None:
-        return Text("traxd is not running; this is what the ledger says", style="yellow")
+        return Text("without the daemon: this is what the ledger says", style="yellow")
     workers = list(daemon.get("workers") or [])
     busy = sum(1 for worker in workers if worker.get("busy"))
     memory = sum(worker.get("rss_mb") or 0 for worker in workers) * 1e6
     up = span(now - daemon["started"]) if daemon.get("started") else "-"
-    said = f"traxd {daemon.get('version')} · process {daemon.get('pid')} · up {up} · {len(workers)} workers, {busy} busy, {size(memory)}"
+    said = f"traxd {daemon.get('version')} · process {daemon.get('pid')} · up {up} · workers: {len(workers)}, {busy} busy, {size(memory)}"
     return label(said)
 
 
@@ -122,9 +122,14 @@ def _queued(views: Sequence[Plain], now: float, more: int) -> RenderableType | N
 def _waits(view: Plain, now: float) -> str:
     """What a job waits for, or since when."""
     if view.get("waits_for"):
-        more = f" ({size(view['missing_bytes'])} more)" if view.get("missing_bytes") else ""
-        return f"for {view['waits_for']}{more}"
+        return f"for {_wanting(view)}"
     return f"next try in {span(view['not_before'] - now)}" if (view.get("not_before") or 0) > now else _since(view, "created", now)
+
+
+def _wanting(view: Plain) -> str:
+    """What keeps a job from going on."""
+    missing = view.get("missing_bytes")
+    return f"{view['waits_for']} ({size(missing)} more)" if missing else str(view["waits_for"])
 
 
 def _untaken(files: Sequence[Plain]) -> RenderableType | None:
@@ -156,6 +161,8 @@ def _failed(views: Sequence[Plain], now: float) -> RenderableType | None:
     for view in views:
         head = f"{view.get('name')}  ({view.get('id')}, {_since(view, 'changed', now)} ago, attempts: {view.get('attempts') or 0})"
         parts += [label(head), Padding(_reason(view), (0, 0, 0, 2))]
+        if view.get("waits_for"):
+            parts.append(Padding(label(f"Its answer is not in the outbox yet: {_wanting(view)}", "yellow"), (0, 0, 0, 2)))
     return Group(*parts)
 
 
@@ -208,8 +215,12 @@ def job_view(job: Plain, now: float, *, bars: bool) -> RenderableType:
         rows.append(("next try", label(f"in {span(job['not_before'] - now)}")))
     if job.get("duplicate_of"):
         rows.append(("same as", label(job["duplicate_of"])))
+    if job.get("waits_for"):
+        rows.append(("waits for", label(_wanting(job))))
     if job.get("error"):
-        rows.append(("error", _reason(job)))
+        # whoever cancelled it knows better what to do than the failure of an attempt before
+        is_over = job.get("status") == "cancelled"
+        rows.append(("last failure", label(job["error"].get("what"), "red")) if is_over else ("error", _reason(job)))
     rows += [(f"  {key}", label(value)) for key, value in flat(job.get("settings") or {})]
     return pairs(rows)
 
