@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rich.live import Live
@@ -107,50 +108,55 @@ def _details(settings: Settings, job: str) -> tuple[dict[str, Any], bool]:
         return offline.show(settings, job), False
 
 
-def _retry(settings: Settings, args: argparse.Namespace, terminal: Terminal) -> int:
-    request = {"command": "retry", "jobs": args.jobs, "failed": args.failed, "current_settings": args.current_settings}
+def _ask_or_leave(
+    settings: Settings,
+    request: Mapping[str, Any],
+    leave: Callable[[Settings, Mapping[str, Any]], dict[str, Any]],
+    terminal: Terminal,
+    **options: float,
+) -> dict[str, Any]:
+    """What the daemon says to a request that changes jobs, or, where none runs, what `leave` says."""
     try:
-        result = ask(settings.socket_path, request)
+        return ask(settings.socket_path, request, **options)
     except DaemonAbsent:
-        result = offline.retry(settings, request)
+        result = leave(settings, request)
         if result["requested"]:
             terminal.note(_KEPT)
+        return result
+
+
+def _tell(done: str, result: Mapping[str, Any], terminal: Terminal) -> int:
+    """Say which jobs are `done` ("retried"), or will be, and which are refused; returns the exit code."""
     if terminal.json:
         terminal.line(json.dumps(result))
     else:
-        for job in (*result["retried"], *result.get("requested", ())):
+        for job in (*result[done], *result.get("requested", ())):
             terminal.line(printable(str(job)))
-        if args.failed and not (result["retried"] or result.get("requested")):
-            terminal.note("No job has failed.")
     for refused in result["refused"]:
         terminal.say(render.refusal_view(refused))
     return 1 if result["refused"] else 0
 
 
+def _retry(settings: Settings, args: argparse.Namespace, terminal: Terminal) -> int:
+    request = {"command": "retry", "jobs": args.jobs, "failed": args.failed, "current_settings": args.current_settings}
+    result = _ask_or_leave(settings, request, offline.retry, terminal)
+    if args.failed and not terminal.json and not (result["retried"] or result.get("requested")):
+        terminal.note("No job has failed.")
+    return _tell("retried", result, terminal)
+
+
 def _purge(settings: Settings, args: argparse.Namespace, terminal: Terminal) -> int:
     if not args.yes and not _is_meant(settings, args.jobs, terminal):
         return 1
-    request = {"command": "purge", "jobs": args.jobs}
-    try:
-        result = ask(settings.socket_path, request, timeout=_PURGE_SECONDS)
-    except DaemonAbsent:
-        result = offline.purge(settings, request)
-        if result["requested"]:
-            terminal.note(_KEPT)
-    if terminal.json:
-        terminal.line(json.dumps(result))
-    else:
-        for job in (*result["purged"], *result.get("requested", ())):
-            terminal.line(printable(str(job)))
+    result = _ask_or_leave(settings, {"command": "purge", "jobs": args.jobs}, offline.purge, terminal, timeout=_PURGE_SECONDS)
+    status = _tell("purged", result, terminal)
     if removed := result["removed"]:
         terminal.note(f"Removed from the outbox: {', '.join(map(printable, removed))}")
     if result["purged"]:
         terminal.note(_REMAINS)
     if same := result["same_recording"]:
         terminal.note(f"The same recording was also done as {', '.join(map(str, same))}: to be rid of it, purge that too.")
-    for refused in result["refused"]:
-        terminal.say(render.refusal_view(refused))
-    return 1 if result["refused"] else 0
+    return status
 
 
 def _is_meant(settings: Settings, jobs: list[str], terminal: Terminal) -> bool:
@@ -175,11 +181,7 @@ def _named(settings: Settings, text: str) -> str:
 
 
 def _cancel(settings: Settings, job: str, terminal: Terminal) -> int:
-    try:
-        result = ask(settings.socket_path, {"command": "cancel", "job": job})
-    except DaemonAbsent:
-        result = offline.cancel(settings, job)
-        terminal.note(_KEPT)
+    result = _ask_or_leave(settings, {"command": "cancel", "job": job}, offline.cancel, terminal)
     if terminal.json:
         terminal.line(json.dumps(result))
     else:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,44 +78,47 @@ def retry(settings: Settings, request: Mapping[str, Any]) -> dict[str, Any]:
     """
     _refuse_while_starting(settings)
     ledger = open_ledger(settings)
-    wanted: list[str] = [job.id for job in ledger.failed()] if request["failed"] else []
-    refused = []
-    for text in request["jobs"]:
-        try:
-            job = ledger.find(text)
-            machine.retry(job, time.time(), _own_settings(job) if request["current_settings"] else None)
-            wanted.append(job.id)
-        except TraxError as error:
-            refused.append({"job": text, "error": error.as_dict()})
+    failed = [job.id for job in ledger.failed()] if request["failed"] else []
+    found, refused = _sort_out(
+        ledger, request["jobs"], lambda job: machine.retry(job, time.time(), _own_settings(job) if request["current_settings"] else None)
+    )
+    wanted = [*failed, *found]
     if wanted:
         _leave(settings, {**request, "jobs": [] if request["failed"] else wanted})
     return {"retried": [], "refused": refused, "requested": wanted}
 
 
-def cancel(settings: Settings, text: str) -> dict[str, Any]:
+def cancel(settings: Settings, request: Mapping[str, Any]) -> dict[str, Any]:
     """Leave a cancellation for the daemon to apply. Raises DaemonBusy, JobError, StorageError, and as `open_ledger`."""
     _refuse_while_starting(settings)
-    job = open_ledger(settings).find(text)
+    job = open_ledger(settings).find(request["job"])
     machine.cancel(job, time.time())
-    _leave(settings, {"command": "cancel", "job": job.id})
+    _leave(settings, {**request, "job": job.id})
     return {"cancelled": None, "requested": [job.id]}
 
 
 def purge(settings: Settings, request: Mapping[str, Any]) -> dict[str, Any]:
     """Leave a purge for the daemon to apply; jobs that are not finished are refused at once. Raises as `retry`."""
     _refuse_while_starting(settings)
-    ledger = open_ledger(settings)
-    wanted, refused = [], []
-    for text in request["jobs"]:
-        try:
-            job = ledger.find(text)
-            machine.check_purge(job)
-            wanted.append(job.id)
-        except TraxError as error:
-            refused.append({"job": text, "error": error.as_dict()})
+    wanted, refused = _sort_out(open_ledger(settings), request["jobs"], machine.check_purge)
     if wanted:
         _leave(settings, {**request, "jobs": wanted})
     return {"purged": [], "removed": [], "refused": refused, "requested": wanted, "same_recording": []}
+
+
+def _sort_out(ledger: Ledger, texts: Iterable[str], check: Callable[[Job], object]) -> tuple[list[str], list[dict[str, Any]]]:
+    """The ids of the jobs that `check` lets pass, and why the others may not be changed."""
+    wanted: list[str] = []
+    refused: list[dict[str, Any]] = []
+    for text in texts:
+        try:
+            job = ledger.find(text)
+            check(job)
+        except TraxError as error:
+            refused.append({"job": text, "error": error.as_dict()})
+        else:
+            wanted.append(job.id)
+    return wanted, refused
 
 
 def _refuse_while_starting(settings: Settings) -> None:
