@@ -13,7 +13,7 @@ from rig import WORDS, Traxd, everything_below
 
 from trax import disk, files
 from trax.config import Settings
-from trax.errors import JobError
+from trax.errors import DiskFull, JobError
 from trax.jobs import requests
 from trax.jobs.folders import Part, StateFolders, write_job
 from trax.jobs.job import Job, Status
@@ -211,3 +211,16 @@ def test_a_purged_recording_is_done_anew(traxd_alone: Traxd, turn: Callable[...,
 def traxd_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traxd]:
     with Traxd(tmp_path_factory.mktemp("alone"), WORDS) as running:
         yield running
+
+
+def test_a_full_disk_keeps_a_purge_from_beginning_and_says_to_ask_again(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = root.finish(1)
+
+    def refuse(*_: object) -> None:
+        raise DiskFull("Could not write: No space left on device.")
+
+    with monkeypatch.context() as patched, pytest.raises(DiskFull) as caught:
+        patched.setattr("trax.files.replacing", refuse)
+        root.purger.purge(job.id)
+    assert "ask again" in caught.value.advice
+    assert root.traces(job.id.encode())

@@ -140,7 +140,7 @@ def _tell(done: str, result: Mapping[str, Any], terminal: Terminal) -> int:
 def _retry(settings: Settings, args: argparse.Namespace, terminal: Terminal) -> int:
     request = {"command": "retry", "jobs": args.jobs, "failed": args.failed, "current_settings": args.current_settings}
     result = _ask_or_leave(settings, request, offline.retry, terminal)
-    if args.failed and not terminal.json and not (result["retried"] or result.get("requested")):
+    if args.failed and not terminal.json and not (result["retried"] or result["refused"] or result.get("requested")):
         terminal.note("No job has failed.")
     return _tell("retried", result, terminal)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from trax import files
 from trax.config import Settings
-from trax.errors import DaemonAbsent, DaemonBusy, DiskFull, TraxError
+from trax.errors import DaemonAbsent, DaemonBusy, TraxError
 from trax.jobs import job as machine
 from trax.jobs.folders import StateFolders
 from trax.jobs.job import Job
@@ -128,10 +128,7 @@ def _refuse_while_starting(settings: Settings) -> None:
 
 
 def _leave(settings: Settings, request: Mapping[str, Any]) -> None:
-    try:
-        path = leave(StateFolders(settings.state_folder), request)
-    except DiskFull as error:
-        raise DiskFull(error.what, file=error.file, advice="Your request was not kept: make room on the disk, then ask again.") from error
+    path = leave(StateFolders(settings.state_folder), request)
     # A daemon takes the lock before it looks at the requests. When one has it now, it started meanwhile and has done this one, or it looked
     # too early: then nobody would before its next start, and whoever asked must hear of it.
     if is_locked(settings) and path.exists():

@@ -14,11 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from trax import files
+from trax.errors import DiskFull
 from trax.jobs.folders import StateFolders
 
 
 def leave(folders: StateFolders, request: Mapping[str, Any]) -> Path:
-    """Write a request, durably, and return its file. Raises StorageError."""
+    """Write a request, durably, and return its file. Raises StorageError; DiskFull says to ask again."""
+    try:
+        return _write(folders, request)
+    except DiskFull as error:
+        advice = "This was not done: make room on the disk, then ask again."
+        raise DiskFull(error.what, file=error.file, advice=advice) from error
+
+
+def _write(folders: StateFolders, request: Mapping[str, Any]) -> Path:
     files.make_folder(folders.requests)
     owner = folders.root.stat()
     path = folders.requests / f"{time.time_ns():020d}-{secrets.token_hex(4)}.json"

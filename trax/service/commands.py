@@ -102,6 +102,8 @@ class Commands:
                 job = self._workshop.retry(text, settings)
             except DiskFailed:
                 raise
+            except DiskFull as error:
+                refused.append({"job": text, "error": {**error.as_dict(), "advice": "Make room on the disk, then ask again."}})
             except TraxError as error:
                 refused.append({"job": text, "error": error.as_dict()})
             else:
