@@ -219,8 +219,8 @@ def test_a_full_disk_keeps_a_purge_from_beginning_and_says_to_ask_again(root: Ro
     def refuse(*_: object) -> None:
         raise DiskFull("Could not write: No space left on device.")
 
-    with monkeypatch.context() as patched, pytest.raises(DiskFull) as caught:
-        patched.setattr("trax.files.replacing", refuse)
+    monkeypatch.setattr("trax.files.replacing", refuse)
+    with pytest.raises(DiskFull) as caught:
         root.purger.purge(job.id)
     assert "ask again" in caught.value.advice
     assert root.traces(job.id.encode())
