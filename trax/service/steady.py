@@ -12,7 +12,7 @@ _OWN_MAPPING = 128 << 10
 def keep_memory_steady() -> None:
     """Have the C library map large pieces on their own, always. Does nothing where it is not glibc.
 
-    Left alone, glibc raises the threshold with each larger piece that is freed. The chunks that recordings are hashed and copied in, and the
+    Left alone, glibc raises the threshold with each larger piece that is freed. What recordings are hashed and copied in, and the
     snapshots of the ledger, then come to lie between small pieces in the heaps of several threads: eight threads kept 8 MB for nothing.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
