@@ -1,7 +1,8 @@
 """Long life: many distinct recordings with speech through one daemon with real engines; what it leaves behind and what it grows by.
 
-What is compared is read at rest: when all that was dropped is answered and filed away, before more is dropped. The daemon's memory is
-its USS (what ending it would give back): pages that it shares with others come and go with them. The slope is that of Theil and Sen
+What is compared is read at rest: when all that was dropped is answered and filed away, before more is dropped. A process's memory is
+what it has written to and no file holds, in memory or swapped out: whether the pages of a library count as its own depends on who else
+has it loaded just then (USS moved by 4 MB with that). The slope is that of Theil and Sen
 (Sen, "Estimates of the Regression Coefficient Based on Kendall's Tau", 1968): the median over all pairs of samples, so that neither a
 lucky last sample nor one step decides.
 """
@@ -44,7 +45,7 @@ _MOST_THREADS = 16
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A process at rest after so many `jobs`; `memory` is its USS in bytes."""
+    """A process at rest after so many `jobs`; `memory` in bytes."""
 
     jobs: int
     pid: int
@@ -100,7 +101,8 @@ class _Soak:
         time.sleep(_REST_SECONDS)  # until what answered our question has let go of it
         for role, pid in [("traxd", self.appliance.pid), *((f"worker {each['lane']}", int(each["pid"])) for each in workers)]:
             process = psutil.Process(pid)
-            seen = Sample(jobs, pid, process.memory_full_info().uss, process.num_fds(), process.num_threads())
+            memory = sum(mapping.anonymous + mapping.swap for mapping in process.memory_maps())
+            seen = Sample(jobs, pid, memory, process.num_fds(), process.num_threads())
             self.samples.setdefault(role, []).append(seen)
 
 

@@ -99,7 +99,8 @@ class StateFolders:
 
 def write_job(folder: Path, job: Job) -> None:
     """Make the job durable in its folder. Raises StorageError."""
-    files.write_bytes(folder / JOB_FILE, json.dumps(to_plain(job), indent=1, sort_keys=True).encode())
+    # Without `indent`: the encoder that indents is not the C one, and leaves behind, at each call, a cycle for the collector.
+    files.write_bytes(folder / JOB_FILE, json.dumps(to_plain(job), sort_keys=True).encode())
 
 
 def file_away(folders: StateFolders, job: Job) -> Path | None:

@@ -25,7 +25,7 @@ from trax.jobs.job import Status
 from trax.jobs.ledger import Ledger
 from trax.jobs.seen import Seen
 from trax.pipeline.lanes import local_lanes
-from trax.service import retaking, retention
+from trax.service import retaking, retention, steady
 from trax.service.commands import Commands
 from trax.service.control import ControlServer
 from trax.service.heartbeat import ComesRound, Heartbeat, feed_watchdog
@@ -107,6 +107,7 @@ class Daemon:
         if self._start_waits_for is None:
             await self._control.start()
         self._start_waits_for = None
+        steady.take_stock()
         notify(READY=1, STATUS="Watching the inbox")
         logger.info("traxd {} watches {}", __version__, self._settings.inbox_folder)
 
@@ -184,6 +185,7 @@ class Daemon:
         while True:
             comes_round(_HOUSEKEEPING_SECONDS)
             await self._lanes.let_idle_go()
+            steady.let_go()
             if days is not None and time.monotonic() >= next_removal:
                 # In threads: an archive of years takes its time, and meanwhile others have work to do.
                 for folder in await asyncio.to_thread(retention.outdated, self._folders, days, time.time()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 
 _M_MMAP_THRESHOLD = -3  # of <malloc.h>
 #: Bytes from which an allocation is a mapping of its own, which freeing it undoes: glibc's own first value, now for good.
@@ -18,3 +19,18 @@ def keep_memory_steady() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, _OWN_MAPPING)
+
+
+def take_stock() -> None:
+    """All that is loaded and remembered by now stays: `let_go` need not look at it again."""
+    gc.collect()
+    gc.freeze()
+
+
+def let_go() -> None:
+    """Have Python collect what refers to itself, and give up its spare parts.
+
+    By itself it does so about once in a thousand jobs; until then it keeps up to 2,000 freed tuples of each length, and more of the kind,
+    which hold on to the pages around them.
+    """
+    gc.collect()
