@@ -34,7 +34,7 @@ help:
 	@echo 'make test       lint, types, import rules and tests'
 	@echo 'make accuracy   error rates on real speech (TRAX_DATA names it; default ../shared/data)'
 	@echo 'make bench      idle cost, the ledger, 200 files at once, memory over an hour (as above; QUICK=1: in ten minutes)'
-	@echo 'make reliability  attacks on every promise of docs/reliability.md (QUICK=1: in twenty minutes)'
+	@echo 'make reliability  attacks on every promise of docs/reliability.md (QUICK=1: in a quarter of an hour)'
 	@echo 'make soak       a thousand jobs through one daemon (JOBS=)'
 	@echo 'make setup      the virtual environment and the built-in models; the others do it by themselves'
 	@echo 'make wheel      dist/trax-….whl with the models inside'
