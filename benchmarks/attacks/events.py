@@ -222,19 +222,19 @@ def _is_whole(trax: Appliance, name: str, whole: bytes) -> list[str]:
     return [f"{each}.json is the transcript of a part of {name}" for each, sha in answers().items() if sha != wanted]
 
 
-def _pause(own: bool) -> None:  # noqa: FBT001
+def _pause(own: bool) -> None:  # noqa: FBT001 - all writers are called alike
     # where the kernel cannot tell, the half is taken in: go on while it is in work
     time.sleep(4 * _SETTLE_S if own else 2.5 * _SETTLE_S)
 
 
-def _create(path: Path, own: bool) -> int:  # noqa: FBT001
+def _create(path: Path, own: bool) -> int:  # noqa: FBT001 - all writers are called alike
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
     if not own:
         os.fchown(descriptor, 65534, 65534)
     return descriptor
 
 
-def _holds_open(path: Path, whole: bytes, own: bool) -> None:  # noqa: FBT001
+def _holds_open(path: Path, whole: bytes, own: bool) -> None:  # noqa: FBT001 - all writers are called alike
     half = len(whole) // 2
     descriptor = _create(path, own)
     os.write(descriptor, whole[:half])
@@ -245,7 +245,7 @@ def _holds_open(path: Path, whole: bytes, own: bool) -> None:  # noqa: FBT001
     os.close(descriptor)
 
 
-def _keeps_a_mapping(path: Path, whole: bytes, own: bool) -> None:  # noqa: FBT001
+def _keeps_a_mapping(path: Path, whole: bytes, own: bool) -> None:  # noqa: FBT001 - all writers are called alike
     half = len(whole) // 2
     descriptor = _create(path, own)
     os.write(descriptor, whole[:half] + bytes(len(whole) - half))  # its final size from the start
@@ -256,7 +256,7 @@ def _keeps_a_mapping(path: Path, whole: bytes, own: bool) -> None:  # noqa: FBT0
         mapping.flush()
 
 
-def _reopens(path: Path, whole: bytes, own: bool) -> None:  # noqa: FBT001
+def _reopens(path: Path, whole: bytes, own: bool) -> None:  # noqa: FBT001 - all writers are called alike
     os.close(_create(path, own))
     step = len(whole) // 6 + 1
     for start in range(0, len(whole), step):
@@ -265,7 +265,7 @@ def _reopens(path: Path, whole: bytes, own: bool) -> None:  # noqa: FBT001
         time.sleep(_SETTLE_S / 4)
 
 
-def _outlasts_its_answer(path: Path, whole: bytes, own: bool) -> None:  # noqa: FBT001
+def _outlasts_its_answer(path: Path, whole: bytes, own: bool) -> None:  # noqa: FBT001 - all writers are called alike
     """The longest pause: until the half, which nobody could tell from a whole, was answered."""
     descriptor = _create(path, own)
     os.write(descriptor, whole[: len(whole) // 2])
@@ -277,7 +277,7 @@ def _outlasts_its_answer(path: Path, whole: bytes, own: bool) -> None:  # noqa: 
     os.close(descriptor)
 
 
-def _starts_over(path: Path, whole: bytes, own: bool) -> None:  # noqa: FBT001
+def _starts_over(path: Path, whole: bytes, own: bool) -> None:  # noqa: FBT001 - all writers are called alike
     """A download that is resumed when the part was taken: whatever it finds or does not find, it ends with the whole at that name."""
     with path.open("wb") as writer:
         writer.write(whole[: len(whole) // 2])

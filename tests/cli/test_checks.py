@@ -133,7 +133,7 @@ def test_a_library_that_does_not_load_is_a_problem() -> None:
         (0, False, "warning", "lacks Landlock and a system-call filter; the decoder is kept in by: no new privileges"),
     ],
 )
-def test_what_the_kernel_has_to_keep_the_decoder_in_is_told(landlock: int, seccomp: bool, level: str, says: str) -> None:  # noqa: FBT001
+def test_what_the_kernel_has_to_keep_the_decoder_in_is_told(landlock: int, seccomp: bool, level: str, says: str) -> None:  # noqa: FBT001 - pytest hands it in
     check = checks.sandbox({"landlock": landlock, "seccomp": seccomp})
     assert check.level == level
     assert says in check.found
