@@ -25,8 +25,8 @@ from trax.jobs.folders import read_job
 from trax.jobs.record import from_plain, to_plain
 from trax.jobs.seen import Seen
 from trax.jobs.storage import pack, unpack
-from trax.models.ggml_file import check_whole
-from trax.models.ggml_header import parse_header
+from trax.models.ggml.check import check_whole
+from trax.models.ggml.header import parse_header
 from trax.models.torch_reader import read_state
 from trax.pipeline.decoding import DecodeLimits, media_told
 from trax.pipeline.publish import read_manifest

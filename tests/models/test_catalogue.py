@@ -3,7 +3,7 @@ import yaml
 
 from trax.errors import ModelError
 from trax.models.catalogue import catalogue, read_catalogue
-from trax.models.ggml_header import LANGUAGES
+from trax.models.ggml.header import LANGUAGES
 from trax.shipped import shipped
 
 ENTRY = {

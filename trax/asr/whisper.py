@@ -22,7 +22,7 @@ from trax.asr.tokens import Token, words_of
 from trax.asr.windows import Window, pack
 from trax.audio.pcm import SAMPLE_RATE, Pcm
 from trax.errors import Cancelled, ModelError, WorkerError
-from trax.models.ggml_file import check_whole
+from trax.models.ggml.check import check_whole
 from trax.models.model import Model
 from trax.transcript import Recognition, Segment, Span, Word
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from trax import files
 from trax.errors import ModelError
 from trax.models.catalogue import Entry, catalogue
-from trax.models.ggml_file import check_whole
-from trax.models.ggml_header import WhisperHeader
+from trax.models.ggml.check import check_whole
+from trax.models.ggml.header import WhisperHeader
 from trax.models.model import OPEN, Model
 from trax.models.store import CARD, read_card
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from trax import files
 from trax.errors import ModelError, TraxError
 from trax.models.catalogue import catalogue
-from trax.models.ggml_file import check_whole
+from trax.models.ggml.check import check_whole
 from trax.models.model import Model
 from trax.models.wheels import check_wheel, find_in_wheel
 from trax.shipped import shipped
@@ -112,10 +112,11 @@ def _built_in(state_models: Path) -> Iterator[tuple[str, Model | TraxError]]:
                 yield entry.name, error
         elif entry.origin == "setup":
             # a checkout and a wheel that was built after set-up have it among what they ship; else set-up put it into the state folder
-            made = [folder / entry.files[0] for folder in (shipped("models"), state_models) if (folder / entry.files[0]).is_file()]
+            (file,) = entry.files
+            made = [folder / file.name for folder in (shipped("models"), state_models) if (folder / file.name).is_file()]
             if made:
                 path = made[0].absolute()
-                yield entry.name, entry.as_model(path=path, sha256=entry.sha256, version=entry.version, size=path.stat().st_size)
+                yield entry.name, entry.as_model(path=path, sha256=file.sha256, version=entry.version, size=path.stat().st_size)
 
 
 def _added(state_models: Path) -> Iterator[tuple[str, Model | TraxError]]:
@@ -126,7 +127,7 @@ def _added(state_models: Path) -> Iterator[tuple[str, Model | TraxError]]:
     except OSError as error:
         yield "*", ModelError(f"The folder of models cannot be read: {error.strerror}.", file=str(state_models))
         return
-    made_at_setup = {entry.files[0] for entry in catalogue().models if entry.origin == "setup"}
+    made_at_setup = {entry.files[0].name for entry in catalogue().models if entry.origin == "setup"}
     for child in children:
         if child.name.startswith(".") or child.name in made_at_setup:
             continue

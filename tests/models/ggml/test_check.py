@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from trax.errors import ModelError
-from trax.models.ggml_file import check_whole
-from trax.models.ggml_header import HEADER_SIZE
+from trax.models.ggml.check import check_whole
+from trax.models.ggml.header import HEADER_SIZE
 
 VOCABULARY_AT = HEADER_SIZE + 8 + 80 * 201 * 4
 

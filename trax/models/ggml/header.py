@@ -18,7 +18,8 @@ _ENGLISH_VOCABULARY = 51864
 _MULTILINGUAL_VOCABULARY = 51865
 #: Quantised files carry a thousand times the version of the quantisation format; version 1 was laid out otherwise and decodes to noise.
 _VERSION_FACTOR = 1000
-_READABLE_VERSIONS = (0, 2)
+_WRITTEN_VERSION = 2
+_READABLE_VERSIONS = (0, _WRITTEN_VERSION)
 
 #: Kinds of weights by ggml's `ftype`.
 _WEIGHTS = {
@@ -122,6 +123,13 @@ def parse_header(data: bytes) -> WhisperHeader:
     if header.audio_width != header.text_width or header.audio_width % header.audio_heads or header.text_width % header.text_heads:
         raise ModelError("This is not a Whisper model: its widths and heads do not fit each other.", advice=_ADVICE)
     return header
+
+
+def pack_header(header: WhisperHeader) -> bytes:
+    """The first `HEADER_SIZE` bytes of a file with these dimensions, as whisper.cpp's own tools write them."""
+    ftype = next(number for number, name in _WEIGHTS.items() if name == header.weights)
+    version = 0 if header.weights in {"f32", "f16"} else _WRITTEN_VERSION
+    return _LAYOUT.pack(_MAGIC, *(getattr(header, name) for name in _BOUNDS), version * _VERSION_FACTOR + ftype)
 
 
 _ADVICE = "Download a file named ggml-….bin, such as those in the catalogue that `trax-ctl models list` shows."
