@@ -43,7 +43,7 @@ def _paths(entry: Entry) -> list[Path]:
     if spec is None or not spec.submodule_search_locations:
         raise ModelError(f"The Python package {entry.package} is not installed.", advice=_ADVICE)
     folder = Path(spec.submodule_search_locations[0])
-    return [folder / file for file in entry.files]
+    return [folder / file.name for file in entry.files]
 
 
 def _distribution(entry: Entry) -> importlib.metadata.Distribution:
