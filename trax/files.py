@@ -131,6 +131,22 @@ def append(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
         sync_folder(path.parent)
 
 
+@contextlib.contextmanager
+def appending(path: Path, mode: int = FILE_MODE) -> Iterator[IO[bytes]]:
+    """A file that grows for the block, unbuffered; it is created when missing, and what was written stays however the block ends.
+
+    Use it where every byte counts by itself, as those of a download: the file is synced at the end, and named from the beginning.
+    """
+    with told("append to", path):
+        tell("append", path)
+        with open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, mode), "ab", buffering=0) as handle:
+            sync_folder(path.parent)
+            try:
+                yield handle
+            finally:
+                fsync(handle.fileno(), path)
+
+
 def hand_over(folder: Path, like: Path) -> None:
     """Give a folder and the files in it to the owner of `like`: what root makes among another user's files is for that user.
 

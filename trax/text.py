@@ -1,4 +1,7 @@
-"""Text from outside, safe to show: file names may be any bytes, and what libraries and models say may hold anything. Pure."""
+"""Text for people. Pure.
+
+What comes from outside is made safe to show: file names may be any bytes, and what libraries, models and servers say may hold anything.
+"""
 
 from __future__ import annotations
 
@@ -28,3 +31,12 @@ def _escaped(character: str) -> str:
     if "\udc80" <= character <= "\udcff":
         return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("unicode_escape").decode()
+
+
+def size(count: float) -> str:
+    """Bytes in decimal units, as disks are sold: `512 B`, `3.4 MB`, `12.0 GB`."""
+    for unit in ("B", "kB", "MB"):
+        if abs(count) < 1000:  # noqa: PLR2004 - what decimal units are made of
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"

@@ -13,8 +13,8 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
 from trax.cli import render, render_models
-from trax.cli.text import percent, size, span, speed
-from trax.text import printable
+from trax.cli.text import percent, span, speed
+from trax.text import printable, size
 
 Make = Callable[..., dict[str, Any]]
 

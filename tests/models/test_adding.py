@@ -8,7 +8,7 @@ import pytest
 from trax.errors import ModelError, StorageError
 from trax.files import copy, locked, sha256_of
 from trax.models.adding import add
-from trax.models.catalogue import catalogue
+from trax.models.catalogue import File, catalogue
 from trax.models.store import installed, survey
 
 
@@ -44,8 +44,8 @@ def test_what_the_user_tells_goes_before_all_else(write_ggml, state_models):
 
 def test_a_file_of_the_catalogue_brings_its_card_along(write_ggml, state_models, monkeypatch):
     file = write_ggml("download.bin", vocabulary=51866)
-    known = catalogue()["whisper-distil-large-v3"]
-    pinned = known.model_copy(update={"sha256": sha256_of(file)})
+    known = catalogue()["distil-large-v3"]
+    pinned = known.model_copy(update={"files": (File(name="ggml.bin", sha256=sha256_of(file)),)})
     others = [entry for entry in catalogue().models if entry.name != known.name]
     monkeypatch.setattr("trax.models.adding.catalogue", lambda: catalogue().model_copy(update={"models": (*others, pinned)}))
     model = add(file, state_models)
@@ -176,7 +176,7 @@ def test_a_failing_disk_leaves_no_model(write_ggml, state_models, monkeypatch):
     def fail(_path, _data):
         raise StorageError("The disk is gone.")
 
-    monkeypatch.setattr("trax.models.adding.files.write_bytes", fail)
+    monkeypatch.setattr("trax.models.installing.files.write_bytes", fail)
     with pytest.raises(StorageError):
         add(write_ggml(), state_models)
     assert [path.name for path in state_models.iterdir()] == [".lock"]

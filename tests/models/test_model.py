@@ -21,6 +21,7 @@ models = st.builds(
     source=text,
     size=st.integers(0, 2**40),
     settings=st.dictionaries(text, st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | text, max_size=3),
+    pulled=st.dictionaries(text, text, max_size=2),
 )
 
 
@@ -34,14 +35,18 @@ PLAIN = Model("m", "asr", "whisper", "/m.bin", None, "1", "open", ("en",), "MIT"
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"kind": "tts"}, {"engine": "kaldi"}, {"settings": ["threshold"]}, {"languages": "en"}, {"size": "many"}, {"size": None}],
+    [{"kind": "tts"}, {"engine": "kaldi"}, {"settings": ["threshold"]}, {"pulled": ["x"]}, {"languages": "en"}, {"size": "many"}, {"size": None}],
 )
 def test_values_of_the_wrong_shape_are_refused(wrong):
     with pytest.raises((TypeError, ValueError)):
         Model.from_plain({**PLAIN, **wrong})
 
 
-@pytest.mark.parametrize("key", sorted(PLAIN))
+def test_the_card_of_a_model_that_was_not_pulled_may_say_nothing_of_it():
+    assert Model.from_plain({name: value for name, value in PLAIN.items() if name != "pulled"}).pulled == {}
+
+
+@pytest.mark.parametrize("key", sorted(PLAIN.keys() - {"pulled"}))
 def test_every_field_must_be_there(key):
     with pytest.raises(KeyError):
         Model.from_plain({name: value for name, value in PLAIN.items() if name != key})

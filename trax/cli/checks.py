@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from trax.cli.text import size
 from trax.config import Settings
+from trax.text import size
 from trax.transcript import SAMPLE_BYTES, SAMPLE_RATE
 
 Level = Literal["ok", "warning", "problem"]

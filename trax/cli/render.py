@@ -16,8 +16,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from trax.cli.text import percent, size, span, speed
-from trax.text import printable
+from trax.cli.text import percent, span, speed
+from trax.text import printable, size
 
 Plain = Mapping[str, Any]
 

@@ -8,7 +8,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from trax.cli.render import Plain, checks_view, cut, label, lineless, pairs
-from trax.cli.text import languages, size
+from trax.cli.text import languages
+from trax.text import size
 
 
 def models_view(models: Sequence[Plain], catalogue: Sequence[Plain]) -> RenderableType:

@@ -1,4 +1,4 @@
-"""Plain values in words for people: times, sizes, shares."""
+"""Plain values in words for people: times, shares, languages."""
 
 from __future__ import annotations
 
@@ -31,15 +31,6 @@ def speed(times: float | None) -> str:
 def percent(fraction: float | None) -> str:
     """A share of one as whole per cents, rounded down so that 100% means done; `-` when unknown."""
     return "-" if fraction is None else f"{int(min(max(fraction, 0.0), 1.0) * 100)}%"
-
-
-def size(count: float) -> str:
-    """Bytes in decimal units, as disks are sold: `512 B`, `3.4 MB`, `12.0 GB`."""
-    for unit in ("B", "kB", "MB"):
-        if abs(count) < 1000:  # noqa: PLR2004 - what decimal units are made of
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
 
 
 def languages(codes: Sequence[str]) -> str:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
 from trax import files
 from trax.errors import ModelError
-from trax.models.catalogue import Entry, catalogue
+from trax.models.catalogue import Entry, catalogue, settings_of
 from trax.models.ggml.check import check_whole
 from trax.models.ggml.header import WhisperHeader
+from trax.models.installing import FILE, put, room_for_one
 from trax.models.model import OPEN, Model
-from trax.models.store import CARD, read_card
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
-_ADDING = ".adding-"
-_FILE = "model.bin"
 #: Seconds: whisper.cpp ignores what is hardly longer than one, and Whisper never hears more than thirty at once.
 _WINDOWS = (2.0, 30.0)
 
@@ -46,37 +42,25 @@ def add(
     """
     check_whole(file)
     window = _window(window_seconds)
-    files.make_folder(state_models)
-    with files.locked(state_models / ".lock") as ours:
-        if not ours:
-            raise ModelError("Another model is being added at this moment.", file=str(file), advice="Try again when it is done.")
-        files.hand_over(state_models, like=state_models.parent)  # an administrator adds, the daemon's user has to read
-        files.remove_temporaries(state_models)
-        for leftover in state_models.glob(f"{_ADDING}*"):
-            files.remove_tree(leftover)
-        folder = state_models / f"{_ADDING}{secrets.token_hex(4)}"
-        files.make_folder(folder)
-        try:
-            header, sha256 = _copied(file, folder / _FILE)
-            # a file that was given a name of its own need not be the catalogue's, whatever it is called
-            known = catalogue().identify(file.name if name is None else "", sha256)
-            model = Model(
-                name=_valid("name", name or (known.name if known else _slug(file.stem))),
-                kind="asr",
-                engine="whisper",
-                path=_FILE,
-                sha256=sha256,
-                version=sha256[:12],
-                scope=_valid("scope", scope or (known.scope if known else OPEN)),
-                languages=_spoken(header, languages, known),
-                licence=licence or (known.licence if known else "unknown"),
-                source=source or (known.source if known else "added by hand"),
-                size=(folder / _FILE).stat().st_size,
-                settings=_settings(header, known) | window,
-            )
-            return _put(model, folder, state_models / model.name)
-        finally:
-            files.remove_tree(folder)
+    with room_for_one(state_models) as folder:
+        header, sha256 = _copied(file, folder / FILE)
+        # a file that was given a name of its own need not be the catalogue's, whatever it is called
+        known = catalogue().identify(file.name if name is None else "", sha256)
+        model = Model(
+            name=_valid("name", name or (known.name if known else _slug(file.stem))),
+            kind="asr",
+            engine="whisper",
+            path=FILE,
+            sha256=sha256,
+            version=sha256[:12],
+            scope=_valid("scope", scope or (known.scope if known else OPEN)),
+            languages=_spoken(header, languages, known),
+            licence=licence or (known.licence if known else "unknown"),
+            source=source or (known.address(known.files[0]) if known else "added by hand"),
+            size=(folder / FILE).stat().st_size,
+            settings={**settings_of(header, known), **window},
+        )
+        return put(model, folder)
 
 
 def _copied(file: Path, copy: Path) -> tuple[WhisperHeader, str]:
@@ -97,12 +81,6 @@ def _spoken(header: WhisperHeader, wanted: Sequence[str] | None, known: Entry | 
     return languages
 
 
-def _settings(header: WhisperHeader, known: Entry | None) -> dict[str, object]:
-    told = {"weights": header.weights, "parameters": header.parameters, "audio_context": header.audio_context, "mels": header.mels}
-    memory = {"memory_mb": known.memory_mb} if known and known.memory_mb else {}
-    return {**told, **memory, **(known.settings if known else {})}
-
-
 def _window(seconds: float | None) -> dict[str, float]:
     if seconds is None:
         return {}
@@ -121,26 +99,3 @@ def _valid(what: str, text: str) -> str:
         advice = "Take small letters, digits, points, hyphens and underscores, a letter or digit first."
         raise ModelError(f"{text!r} cannot be the {what} of a model.", advice=advice)
     return text
-
-
-def _put(model: Model, folder: Path, target: Path) -> Model:
-    """Write the card and give the folder its name: from then on it is a model."""
-    if any(entry.name == model.name and entry.origin != "download" for entry in catalogue().models):
-        raise ModelError(f"{model.name} is the name of a built-in model.", advice="Choose another with --name.")
-    if target.exists():
-        there = read_card(target)
-        if there.sha256 == model.sha256 and _same_card(there, model):
-            return there
-        raise ModelError(
-            f"There is another model named {model.name} already.",
-            file=str(target),
-            advice="Give this one another name with --name, or remove that folder first.",
-        )
-    files.write_bytes(folder / CARD, (json.dumps(model.to_plain(), indent=2, ensure_ascii=False) + "\n").encode())
-    files.hand_over(folder, like=target.parent)
-    files.rename(folder, target)
-    return read_card(target)
-
-
-def _same_card(there: Model, model: Model) -> bool:
-    return there.to_plain() | {"path": None} == model.to_plain() | {"path": None}

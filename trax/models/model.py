@@ -22,7 +22,8 @@ class Model:
     `path` is the model's file, None when it lies inside the wheel of the engine that loads it; `sha256` (hex) is of that file as it was
     added, None where the wheel's own record vouches for it. `version` is the model's own, or of the package it comes in. `scope` is "open"
     or names the narrow field the model knows, such as "digits". `languages` are ISO 639 codes, or "*" for any. `size` is in bytes.
-    `settings` are what its card recommends and what its header tells, such as {"threshold": 0.35}.
+    `settings` are what its card recommends and what its header tells, such as {"threshold": 0.35}. `pulled` is empty but for a model that
+    was pulled: {"from": address or folder, "files": {name: SHA-256 as it came}, "pinned": [names whose hash nobody had published]}.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Model:
     source: str
     size: int
     settings: Mapping[str, Any] = field(default_factory=dict)
+    pulled: Mapping[str, Any] = field(default_factory=dict)
 
     def speaks(self, language: str) -> bool:
         """Whether the model takes speech in `language` (an ISO 639 code)."""
@@ -44,7 +46,7 @@ class Model:
 
     def to_plain(self) -> dict[str, Any]:
         """The model as JSON-ready values."""
-        return {**asdict(self), "languages": list(self.languages), "settings": dict(self.settings)}
+        return {**asdict(self), "languages": list(self.languages), "settings": dict(self.settings), "pulled": dict(self.pulled)}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Model:
@@ -54,9 +56,9 @@ class Model:
             raise ValueError(f"{kind!r} is no kind of model")
         if engine not in get_args(EngineName):
             raise ValueError(f"{engine!r} is no engine")
-        path, sha256, settings = plain["path"], plain["sha256"], plain["settings"]
-        if not isinstance(settings, Mapping):
-            raise TypeError("settings is not a mapping")
+        path, sha256, settings, pulled = plain["path"], plain["sha256"], plain["settings"], plain.get("pulled", {})
+        if not isinstance(settings, Mapping) or not isinstance(pulled, Mapping):
+            raise TypeError("settings or pulled is not a mapping")
         if isinstance(plain["languages"], str):
             raise TypeError("languages is not a list")
         return cls(
@@ -72,4 +74,5 @@ class Model:
             source=str(plain["source"]),
             size=int(plain["size"]),
             settings={str(key): value for key, value in settings.items()},
+            pulled={str(key): value for key, value in pulled.items()},
         )
