@@ -16,6 +16,7 @@ Bytes = NDArray[np.uint8]
 _BLOCK = 32
 _SCALE = 2  # bytes: an f16
 _Q5_HIGH = 4  # bytes: the fifth bits
+_SMALLEST = np.finfo(np.float32).tiny  # of those whose inverse is a float32 too
 _CHUNK = 1 << 16  # blocks at a time: what is computed meanwhile needs several times the room
 
 
@@ -89,9 +90,7 @@ def _to_q5_0(numbers: Numbers) -> Bytes:
     """The number farthest from zero becomes step 0, zero step 16. The steps' low four bits lie in pairs, the fifth bits together."""
     farthest = np.take_along_axis(numbers, np.abs(numbers).argmax(axis=1, keepdims=True), axis=1)
     scale = farthest / np.float32(-16)
-    # in double precision, as if the multiplication and the addition were one operation: compilers make it so
-    exact = numbers.astype(np.float64) * _inverse(scale) + 16.5
-    steps = np.minimum(np.trunc(exact), 31).astype(np.uint8)
+    steps = np.minimum(numbers * _inverse(scale) + np.float32(16.5), 31).astype(np.uint8)
     low = (steps[:, :16] & 15) | (steps[:, 16:] << 4)
     return np.concatenate([_half(scale), np.packbits(steps >> 4, axis=1, bitorder="little"), low], axis=1)
 
@@ -105,14 +104,16 @@ def _from_q5_0(blocks: Bytes) -> Numbers:
 
 def _rounded(numbers: Numbers) -> Numbers:
     """To the nearest whole number, halves away from zero as in C; `numpy.round` takes them to the even one."""
-    whole = np.trunc(numbers)
-    rounded: Numbers = whole + np.trunc(2 * (numbers - whole))
-    return rounded
+    whole: Numbers = np.trunc(numbers)
+    whole += np.trunc(2 * (numbers - whole))
+    return whole
 
 
 def _inverse(scale: Numbers) -> Numbers:
+    """Zero where there is none: for a block of zeros, or of numbers so small that their scale vanishes as an f16 anyhow."""
     inverse = np.zeros_like(scale)
-    return np.divide(np.float32(1), scale, out=inverse, where=scale != 0)
+    np.divide(np.float32(1), scale, out=inverse, where=np.abs(scale) >= _SMALLEST)
+    return inverse
 
 
 def _half(scale: Numbers) -> Bytes:

@@ -16,6 +16,7 @@ from typing import IO
 from trax.errors import ModelError
 from trax.models.ggml.blocks import KINDS, Kind
 from trax.models.ggml.header import HEADER_SIZE, WhisperHeader, parse_header
+from trax.models.ggml.layout import layout
 
 _KINDS = {kind.type: kind for kind in KINDS.values()}
 _FILTER = 4  # bytes: an f32
@@ -71,8 +72,7 @@ def contents(path: Path) -> Contents:
             file.seek(math.prod(filters) * _FILTER, 1)
             vocabulary = tuple(_tokens(file))
             tensors = tuple(_tensors(file, size))
-            if len(tensors) < header.tensors:  # whisper.cpp takes a file without any for an empty model, and runs it
-                raise _cut_short()
+            _check_tensors(header, tensors)
             return Contents(header, filters, offset, vocabulary, tensors)
     except OSError as error:
         advice = "Check the path and its permissions."
@@ -100,6 +100,18 @@ def _tensors(file: IO[bytes], size: int) -> Iterator[Place]:
         if file.tell() > size:
             raise _cut_short()
         yield place
+
+
+def _check_tensors(header: WhisperHeader, found: tuple[Place, ...]) -> None:
+    shapes = {place.name: place.shape for place in found}
+    expected = layout(header)
+    for name, shape in expected:
+        if name not in shapes:  # whisper.cpp takes a file without any for an empty model, and runs it
+            raise _cut_short()
+        if shapes[name] != shape:
+            raise ModelError(f"The file is damaged: the tensor {name} has the shape {shapes[name]}, expected is {shape}.", advice=_ADVICE)
+    if len(found) > len(expected):
+        raise ModelError("The file is damaged: it holds more tensors than a Whisper model.", advice=_ADVICE)
 
 
 def _tensor(file: IO[bytes]) -> Place:

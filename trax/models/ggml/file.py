@@ -33,8 +33,6 @@ def read(path: Path) -> GgmlModel:
         raise ModelError(f"Weights stored as {', '.join(sorted(unread))} cannot be read.", file=str(path), advice=advice)
     filters = _bytes(path, found.filters_offset, math.prod(found.filters) * 4).view("<f4").reshape(found.filters)
     makers = {place.name: partial(_tensor, path, place) for place in found.tensors}
-    if len(makers) < len(found.tensors):
-        raise ModelError("The file is damaged: it holds a tensor twice.", file=str(path))
     return GgmlModel(found.header, filters, found.vocabulary, LazyTensors(makers))
 
 

@@ -97,11 +97,6 @@ class WhisperHeader:
         """The number of weights in the attention and feed-forward matrices: 12 width² an encoder layer, 16 width² a decoder layer."""
         return 12 * self.audio_layers * self.audio_width**2 + 16 * self.text_layers * self.text_width**2
 
-    @property
-    def tensors(self) -> int:
-        """The number of tensors in the file: 15 an encoder layer, 24 a decoder layer, 11 that belong to none."""
-        return 11 + 15 * self.audio_layers + 24 * self.text_layers
-
 
 def parse_header(data: bytes) -> WhisperHeader:
     """Read the first `HEADER_SIZE` bytes of a Whisper ggml file.
