@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from trax.cli import render, render_models
+from trax.cli import model_users, render, render_models
 from trax.cli.settings import load
 from trax.cli.terminal import Terminal
-from trax.config import Settings
-from trax.errors import WorkerCrashed, WorkerHung, from_dict
+from trax.config import Settings, snapshot
+from trax.errors import LedgerError, WorkerCrashed, WorkerHung, from_dict
 
 #: Set-up fetches a wheel; verifying reads every byte of every model.
 _SECONDS = 1800.0
@@ -22,16 +22,17 @@ _OPTIONS = {"add": ("name", "scope", "languages", "licence", "source", "window")
 
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
-    """One of `list`, `add`, `verify` and `setup`."""
+    """One of `list`, `add`, `remove`, `verify` and `setup`."""
+    settings = load(args)
+    if args.action == "list":
+        return _list(settings, terminal)
+    if args.action == "remove":
+        return _remove(settings, args.name, terminal)
     given = {option: getattr(args, option) for option in _OPTIONS.get(args.action, ())}
     extra = [f"--{option}={value}" for option, value in given.items() if value is not None]
     file = ["--", str(Path(args.file).absolute())] if args.action == "add" else []
-    result = tool(load(args), "models", args.action, *extra, *file)
+    result = tool(settings, "models", args.action, *extra, *file)
     match args.action:
-        case "list":
-            terminal.data(result, render_models.models_view(result["models"], result["catalogue"]))
-            for finding in result["findings"]:
-                terminal.say(render.refusal_view({"job": finding["model"], "error": finding}))
         case "add":
             terminal.data(result, render.label(result["added"]["name"]))
         case "verify":
@@ -39,6 +40,33 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
             return 1 if result["findings"] else 0
         case _:
             terminal.data(result, render.label(result["made"]))
+    return 0
+
+
+def _list(settings: Settings, terminal: Terminal) -> int:
+    result = tool(settings, "models", "list", json.dumps(snapshot(settings)))
+    try:
+        jobs = model_users.unfinished_jobs(settings)
+    except LedgerError:  # the models are to be seen all the same; `trax-ctl status` tells of the ledger
+        jobs = {}
+    chosen = set(result["chosen"].values())
+    for model in result["models"]:
+        name = model["name"]
+        keys = model_users.naming(settings, name)
+        model["used_by"] = {"settings": list(keys), "auto": name in chosen and not keys, "jobs": list(jobs.get(name, ()))}
+    terminal.data(result, render_models.models_view(result["models"], result["catalogue"], result["pairs"]))
+    for finding in result["findings"]:
+        terminal.say(render.refusal_view({"job": finding["model"], "error": finding}))
+    return 0
+
+
+def _remove(settings: Settings, name: str, terminal: Terminal) -> int:
+    place = settings.state_folder / "models" / name
+    usable = [Path(model["path"]) for model in tool(settings, "models", "list")["models"] if model["name"] == name and model["path"]]
+    if any(place in path.parents for path in usable):  # what is damaged, or is not there, nothing can use
+        model_users.check_unused(settings, name)
+    result = tool(settings, "models", "remove", "--", name)
+    terminal.data(result, render.label(name))
     return 0
 
 

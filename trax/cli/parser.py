@@ -244,7 +244,7 @@ def _models(commands: Subparsers) -> None:
     parser = _command(
         commands,
         "models",
-        "list, add or check the models",
+        "list, add, remove or check the models",
         "",
         "  trax-ctl models list\n  trax-ctl models add ggml-small.en-q8_0.bin\n  trax-ctl models verify",
     )
@@ -252,8 +252,10 @@ def _models(commands: Subparsers) -> None:
     _command(
         actions,
         "list",
-        "list the installed models",
-        "Name, kind, engine, scope (open: any speech; else what it is limited to), languages, size, licence, version.",
+        "list the models: those installed, those that can be pulled, and which go together",
+        "Of an installed one its kind, engine, scope (open: any speech; else what it is limited to), languages, size, licence and what\n"
+        "uses it: a setting that names it, auto (what is taken where no setting names one), unfinished jobs. Of the others the size of\n"
+        "the download, the memory it needs, languages, licence, where it lies.",
         "  trax-ctl models list\n  trax-ctl models list --json",
     )
     add = _command(
@@ -271,6 +273,14 @@ def _models(commands: Subparsers) -> None:
     add.add_argument("--source", metavar="TEXT", help="where it came from, to be shown with it")
     window = "how much it hears at once, for a model trained on less than Whisper's 30 seconds"
     add.add_argument("--window", metavar="SECONDS", type=positive, help=window)
+    remove = _command(
+        actions,
+        "remove",
+        "remove a model that was pulled or added",
+        "Not one that came with Trax, that a setting names, or that an unfinished job needs. traxd may run meanwhile.",
+        "  trax-ctl models remove small.en",
+    )
+    remove.add_argument("name", metavar="NAME", help="the model's name, as `trax-ctl models list` shows it")
     _command(
         actions,
         "verify",

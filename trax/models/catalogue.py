@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from trax.errors import ModelError
+from trax.models.ggml.header import WhisperHeader
 from trax.models.model import OPEN, EngineName, Kind, Model
 from trax.shipped import shipped
 
@@ -187,6 +188,13 @@ def read_catalogue(path: Path) -> Catalogue:
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors())
         raise ModelError(f"The catalogue of models is wrong: {problems}.", file=str(path), advice=_ADVICE) from error
+
+
+def settings_of(header: WhisperHeader, known: Entry | None) -> dict[str, Any]:
+    """What a Whisper model's card recommends: what its header tells, and what the catalogue knows of it."""
+    told = {"weights": header.weights, "parameters": header.parameters, "audio_context": header.audio_context, "mels": header.mels}
+    memory = {"memory_mb": known.memory_mb} if known and known.memory_mb else {}
+    return {**told, **memory, **(known.settings if known else {})}
 
 
 @cache

@@ -28,7 +28,8 @@ def room_for_one(state_models: Path) -> Iterator[Path]:
     files.make_folder(state_models)
     with files.locked(state_models / ".lock") as ours:
         if not ours:
-            raise ModelError("Another model is being added or removed at this moment.", file=str(state_models), advice="Try again when it is done.")
+            what = "Another model is being added or removed at this moment."
+            raise ModelError(what, file=str(state_models), advice="Try again when it is done.")
         files.hand_over(state_models, like=state_models.parent)  # an administrator adds, the daemon's user has to read
         files.remove_temporaries(state_models)
         for leftover in state_models.glob(f"{_ADDING}*"):

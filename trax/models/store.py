@@ -1,4 +1,4 @@
-"""The installed models: those inside wheels, those made at set-up, and those added under `state/models/`.
+"""The installed models: those inside wheels, those shipped with Trax, those made at set-up, and those added under `state/models/`.
 
 An added model is a folder of its name with two files: the model, and `card.json`, which describes it and pins its SHA-256. The folder gets
 its name only once both are whole, so what has a card is complete; anything else is reported and never used.
@@ -7,15 +7,17 @@ its name only once both are whole, so what has a card is complete; anything else
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from trax import files
 from trax.errors import ModelError, TraxError
-from trax.models.catalogue import catalogue
+from trax.models.catalogue import Entry, catalogue, settings_of
 from trax.models.ggml.check import check_whole
+from trax.models.ggml.header import HEADER_SIZE, parse_header
 from trax.models.model import Model
 from trax.models.wheels import check_wheel, find_in_wheel
 from trax.shipped import shipped
@@ -52,7 +54,9 @@ def survey(state_models: Path) -> Survey:
     models: list[Model] = []
     findings: list[Finding] = []
     for name, found in (*_built_in(state_models), *_added(state_models)):
-        if isinstance(found, Model):
+        if isinstance(found, Model) and any(model.name == name for model in models):
+            findings.append(_finding(name, _named_twice(found)))
+        elif isinstance(found, Model):
             models.append(found)
         else:
             findings.append(_finding(name, found))
@@ -68,7 +72,7 @@ def verify(state_models: Path) -> tuple[Finding, ...]:
     findings = list(found.findings)
     for model in found.models:
         try:
-            _check(model)
+            _check(model, state_models)
         except TraxError as error:
             findings.append(_finding(model.name, error))
         except OSError as error:
@@ -100,23 +104,42 @@ def read_card(folder: Path) -> Model:
     return Model.from_plain({**model.to_plain(), "path": str(path)})
 
 
-_ADD_AGAIN = "Remove the folder and add the model again with `trax-ctl models add FILE`."
+_ADD_AGAIN = "Remove it with `trax-ctl models remove NAME`, then pull or add it again."
+_INSTALL_AGAIN = "Install Trax again; what set-up made, `trax-ctl models setup` makes anew."
 
 
 def _built_in(state_models: Path) -> Iterator[tuple[str, Model | TraxError]]:
     for entry in catalogue().models:
-        if entry.origin == "wheel":
-            try:
+        try:
+            if entry.origin == "wheel":
                 yield entry.name, find_in_wheel(entry)
-            except ModelError as error:
-                yield entry.name, error
-        elif entry.origin == "setup":
-            # a checkout and a wheel that was built after set-up have it among what they ship; else set-up put it into the state folder
-            (file,) = entry.files
-            made = [folder / file.name for folder in (shipped("models"), state_models) if (folder / file.name).is_file()]
-            if made:
-                path = made[0].absolute()
-                yield entry.name, entry.as_model(path=path, sha256=file.sha256, version=entry.version, size=path.stat().st_size)
+            elif entry.origin != "download" and (path := _file_of(entry, state_models)):
+                yield entry.name, _of_trax(entry, path)
+        except ModelError as error:
+            yield entry.name, error
+
+
+def _file_of(entry: Entry, state_models: Path) -> Path | None:
+    """The file of a model that Trax brings or makes, None while it is not there.
+
+    A checkout, and a wheel that was built after set-up, have what set-up makes among what they ship; else it went into the state folder.
+    """
+    (file,) = entry.files
+    folders = (shipped("models"), state_models) if entry.origin == "setup" else (shipped("models"),)
+    return next((folder.absolute() / file.name for folder in folders if (folder / file.name).is_file()), None)
+
+
+def _of_trax(entry: Entry, path: Path) -> Model:
+    (file,) = entry.files
+    try:
+        with path.open("rb") as opened:
+            start, size = opened.read(HEADER_SIZE), os.fstat(opened.fileno()).st_size
+        model = entry.as_model(path=path, sha256=file.sha256, version=entry.version or (file.sha256 or "")[:12], size=size)
+        return replace(model, settings=settings_of(parse_header(start), entry)) if entry.engine == "whisper" else model
+    except OSError as error:
+        raise ModelError(f"The model cannot be read: {error.strerror}.", file=str(path), advice=_INSTALL_AGAIN) from error
+    except ModelError as error:
+        raise ModelError(error.what, file=str(path), advice=_INSTALL_AGAIN) from error
 
 
 def _added(state_models: Path) -> Iterator[tuple[str, Model | TraxError]]:
@@ -141,15 +164,23 @@ def _added(state_models: Path) -> Iterator[tuple[str, Model | TraxError]]:
             yield child.name, error
 
 
-def _check(model: Model) -> None:
+def _check(model: Model, state_models: Path) -> None:
     if model.path is None:
         check_wheel(catalogue()[model.name])
-    elif model.sha256 is None:
-        raise ModelError("No hash of this model is known, so it cannot be verified.", file=model.path)
-    elif files.sha256_of(Path(model.path)) != model.sha256:
-        raise ModelError("The file has changed: its SHA-256 is not the one on its card.", file=model.path, advice=_ADD_AGAIN)
-    elif model.engine == "whisper":
+        return
+    again = _ADD_AGAIN if (state_models / model.name).is_dir() else _INSTALL_AGAIN
+    if model.sha256 is None:
+        raise ModelError("No hash of this model is known, so it cannot be verified.", file=model.path, advice=again)
+    if files.sha256_of(Path(model.path)) != model.sha256:
+        raise ModelError("The file has changed: its SHA-256 is not the one that is known of it.", file=model.path, advice=again)
+    if model.engine == "whisper":
         check_whole(Path(model.path))
+
+
+def _named_twice(added: Model) -> ModelError:
+    """An older Trax let a name be taken that is now of a model it brings along."""
+    what = "A model that was added has the name of one that comes with Trax, and is not used."
+    return ModelError(what, file=added.path, advice=f"Add its file again with --name, then: trax-ctl models remove {added.name}")
 
 
 def _finding(name: str, error: TraxError) -> Finding:

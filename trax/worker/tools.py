@@ -1,7 +1,8 @@
 """`python -m trax.worker.tools`: what trax-ctl asks of this side of the process wall. One JSON document on stdout, messages on stderr.
 
-    models list                 {"models": [Model], "findings": [...], "catalogue": [Entry]}
+    models list [SETTINGS]      {"models": [Model], "findings": [...], "catalogue": [Entry], "pairs": [Pair], "chosen": {role: name}}
     models add FILE             {"added": Model}
+    models remove NAME          {"removed": path}
     models verify               {"verified": [name], "findings": [...]}; exit 1 when there are findings
     models setup [--into DIR]   {"made": path}
     doctor                      see `trax.worker.facts`
@@ -22,9 +23,12 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from trax import files
-from trax.errors import TraxError
+from trax.config import job_settings
+from trax.errors import ModelError, TraxError
 from trax.models.adding import add
 from trax.models.catalogue import catalogue
+from trax.models.model import Model
+from trax.models.removing import remove
 from trax.models.store import survey, verify
 from trax.shipped import shipped
 
@@ -43,12 +47,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _list(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
-    found = survey(_models(options))
+    found, known = survey(_models(options)), catalogue()
     return 0, {
         "models": [model.to_plain() for model in found.models],
         "findings": [asdict(finding) for finding in found.findings],
-        "catalogue": [entry.model_dump(mode="json") for entry in catalogue().models],
+        "catalogue": [{**entry.model_dump(mode="json"), "size": entry.size} for entry in known.models],
+        "pairs": [pair.model_dump(mode="json") for pair in known.pairs],
+        "chosen": _chosen(options.settings, found.models),
     }
+
+
+def _chosen(settings: str | None, models: Sequence[Model]) -> dict[str, str]:
+    """The names of what a job of these settings would use now, by role; empty where it could not run, which the doctor tells."""
+    from trax.models.choose import choose
+
+    if settings is None:
+        return {}
+    try:
+        plan = choose(job_settings(json.loads(settings)), models)
+    except ModelError:
+        return {}
+    return {role: model.name for role, model in (("asr", plan.asr), ("vad", plan.vad), ("embedding", plan.embedding)) if model}
 
 
 def _add(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
@@ -63,6 +82,10 @@ def _add(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
         window_seconds=options.window,
     )
     return 0, {"added": model.to_plain()}
+
+
+def _remove(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
+    return 0, {"removed": str(remove(options.name, _models(options)))}
 
 
 def _verify(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
@@ -86,7 +109,7 @@ def _doctor(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     return 0, facts(_models(options))
 
 
-_TOOLS = {"list": _list, "add": _add, "verify": _verify, "setup": _setup, "doctor": _doctor}
+_TOOLS = {"list": _list, "add": _add, "remove": _remove, "verify": _verify, "setup": _setup, "doctor": _doctor}
 
 
 def _models(options: argparse.Namespace) -> Path:
@@ -111,7 +134,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("doctor", parents=[common], help="facts about libraries, processor and models").set_defaults(tool="doctor")
     models = commands.add_parser("models", help="list, add, verify or set up models").add_subparsers(dest="tool", required=True)
-    models.add_parser("list", parents=[common], help="what is installed, and what can be")
+    listing = models.add_parser("list", parents=[common], help="what is installed, and what can be")
+    listing.add_argument("settings", nargs="?", help="what decides a job's result, as JSON: then what a job would use is told")
     adding = models.add_parser("add", parents=[common], help="copy a Whisper ggml file into the state folder")
     adding.add_argument("file", type=Path)
     adding.add_argument("--name", help="what to call it; default: its name in the catalogue, or the file's")
@@ -120,6 +144,8 @@ def _parser() -> argparse.ArgumentParser:
     adding.add_argument("--licence")
     adding.add_argument("--source", help="where it came from")
     adding.add_argument("--window", type=float, metavar="SECONDS", help="how much it hears at once; default: 30")
+    removing = models.add_parser("remove", parents=[common], help="remove a model that was pulled or added")
+    removing.add_argument("name")
     models.add_parser("verify", parents=[common], help="check every installed model anew")
     setup = models.add_parser("setup", parents=[common], help="fetch and convert the built-in speaker embedding")
     setup.add_argument("--into", type=Path, metavar="DIR", help="default: beside the models of Trax, or DIR/models if that may not be")
