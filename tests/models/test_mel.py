@@ -4,7 +4,7 @@ import pytest
 from trax.models.ggml.file import read
 from trax.models.mel import mel_filters
 
-#: Of some bands the bin at which they are highest and how high, and the sum of all, in mel_filters.npz of the package openai-whisper 20250625.
+#: Of some bands where they are highest and how high, and the sum of all: mel_filters.npz of the package openai-whisper 20250625.
 OPENAI = {
     80: ({0: (1, 0.02486259490), 40: (43, 0.01473556645), 79: (192, 0.00316471187)}, 1.999024092),
     128: ({0: (1, 0.01237398665), 64: (43, 0.01809151843), 127: (195, 0.00504160160)}, 3.190985541),

@@ -99,7 +99,8 @@ def _from_q5_0(blocks: Bytes) -> Numbers:
     high = np.unpackbits(blocks[:, _SCALE : _SCALE + _Q5_HIGH], axis=1, bitorder="little")
     pairs = blocks[:, _SCALE + _Q5_HIGH :]
     steps = np.concatenate([pairs & 15, pairs >> 4], axis=1) | (high << 4)
-    return (steps.astype(np.float32) - 16) * _scale(blocks)
+    centred: Numbers = steps.astype(np.float32) - 16
+    return centred * _scale(blocks)
 
 
 def _rounded(numbers: Numbers) -> Numbers:

@@ -16,6 +16,7 @@ _MAGIC = 0x67676D6C
 _LAYOUT = struct.Struct("<I11i")
 _ENGLISH_VOCABULARY = 51864
 _MULTILINGUAL_VOCABULARY = 51865
+_ENGLISH_WORDS = 50256
 #: Quantised files carry a thousand times the version of the quantisation format; version 1 was laid out otherwise and decodes to noise.
 _VERSION_FACTOR = 1000
 _WRITTEN_VERSION = 2
@@ -91,6 +92,11 @@ class WhisperHeader:
         if self.vocabulary == _ENGLISH_VOCABULARY:
             return ("en",)
         return LANGUAGES[: len(LANGUAGES) - 1 + self.vocabulary - _MULTILINGUAL_VOCABULARY]
+
+    @property
+    def words(self) -> int:
+        """The number of tokens that are text: those before the end of the text, a time or a language."""
+        return _ENGLISH_WORDS if self.vocabulary == _ENGLISH_VOCABULARY else _ENGLISH_WORDS + 1
 
     @property
     def parameters(self) -> int:

@@ -40,7 +40,7 @@ class Tensor:
                 f"The tensor {name} cannot be stored as {kind}: its rows of {numbers.shape[-1]} do not divide into blocks of 32.",
                 advice="Store this model as f16.",
             )
-        if numbers.size and not max(numbers.max(), -numbers.min()) <= LARGEST[kind]:  # nor when it is not a number
+        if numbers.size and not max(float(numbers.max()), -float(numbers.min())) <= LARGEST[kind]:  # nor when it is not a number
             raise ModelError(f"The tensor {name} holds numbers that are not finite, or too large for {kind}.")
         data = numbers.astype(PLAIN[kind], copy=False) if kind in PLAIN else quantise(numbers, kind)
         return cls(name, kind, numbers.shape, data)
