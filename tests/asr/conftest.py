@@ -1,16 +1,20 @@
-"""A tiny Whisper model, and sounds to give to it."""
+"""A tiny Whisper model, and sounds to give to Whisper models."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from ggml import write
 
 from trax.audio.pcm import SAMPLE_RATE, Pcm
 from trax.models.model import Model
+
+NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 
 
 def whisper(path: Path, **settings: float) -> Model:
@@ -50,3 +54,29 @@ def hum() -> np.ndarray:
     time = np.arange(40 * SAMPLE_RATE) / SAMPLE_RATE
     noise = np.random.default_rng(1).standard_normal(len(time))
     return 0.1 * (np.sin(2 * np.pi * 150 * time) * (1 + np.sin(2 * np.pi * 3 * time)) + 0.2 * noise)
+
+
+@pytest.fixture(scope="session")
+def talk_of_digits(sample) -> Callable[[int], tuple[np.ndarray, list[tuple[str, float, float]]]]:
+    """Digits spoken by up to six people, five in turn, joined with pauses: samples, and each word's text, start and end (seconds)."""
+
+    def make(count: int) -> tuple[np.ndarray, list[tuple[str, float, float]]]:
+        random = np.random.default_rng(3)
+        sounds, reference, place = [], [], 0.0
+        for turn in range(count):
+            digit, pause = int(random.integers(10)), float(random.uniform(0.15, 0.5)) + (2.0 if turn % 10 == 9 else 0.0)
+            clip = voice(sample(f"fsdd/{digit}_{SPEAKERS[turn // 5 % 6]}_{int(random.integers(5, 50))}.wav"))
+            sounds += [np.zeros(round(pause * SAMPLE_RATE)), clip]
+            start = place + pause
+            place = start + len(clip) / SAMPLE_RATE
+            reference.append((NAMES[digit], start, place))
+        return np.concatenate([*sounds, np.zeros(SAMPLE_RATE)]), reference
+
+    return make
+
+
+def voice(path: Path) -> np.ndarray:
+    with av.open(str(path)) as source:
+        resampler = av.AudioResampler("s16", "mono", SAMPLE_RATE)
+        frames = [out for frame in [*source.decode(audio=0), None] for out in resampler.resample(frame)]
+    return np.concatenate([frame.to_ndarray()[0] for frame in frames]) / 32768

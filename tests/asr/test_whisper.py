@@ -5,7 +5,6 @@ import re
 import threading
 import time
 
-import av
 import jiwer
 import numpy as np
 import pytest
@@ -18,7 +17,6 @@ from trax.transcript import Span
 
 SPEECH = (Span(1.0, 12.0), Span(12.5, 20.0), Span(25.0, 39.0))
 DIGITS = {"window_seconds": 6.0, "temperature_inc": 0.0}
-NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
 def transcribe(
@@ -160,19 +158,10 @@ def test_a_damaged_model_is_refused(tiny_ggml, whisper_card, tmp_path):
             load_engine(whisper_card(bad))
 
 
-def test_real_words(whisper_model, whisper_card, sample, pcm_of):
+def test_real_words(whisper_model, whisper_card, talk_of_digits, pcm_of):
     """Digits spoken by six people, joined with pauses: the words are right and near where they were put."""
-    random = np.random.default_rng(3)
-    sounds, reference, place = [], [], 0.0
-    for turn in range(30):
-        digit, pause = int(random.integers(10)), float(random.uniform(0.15, 0.5)) + (2.0 if turn % 10 == 9 else 0.0)
-        speaker = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")[turn // 5 % 6]
-        clip = voice(sample(f"fsdd/{digit}_{speaker}_{int(random.integers(5, 50))}.wav"))
-        sounds += [np.zeros(round(pause * SAMPLE_RATE)), clip]
-        start = place + pause
-        place = start + len(clip) / SAMPLE_RATE
-        reference.append((NAMES[digit], start, place))
-    with pcm_of(np.concatenate([*sounds, np.zeros(SAMPLE_RATE)])) as pcm:
+    samples, reference = talk_of_digits(30)
+    with pcm_of(samples) as pcm:
         recognition = transcribe(Whisper(whisper_card(whisper_model, **DIGITS)), pcm, spans_of(reference))
     words = [word for segment in recognition.segments for word in segment.words]
     assert jiwer.wer(" ".join(text for text, *_ in reference), " ".join(word.text for word in words)) <= 0.1
@@ -181,13 +170,6 @@ def test_real_words(whisper_model, whisper_card, sample, pcm_of):
     ]
     assert sum(near) >= 0.9 * len(reference)
     assert np.mean([word.score for word in words]) > 0.8
-
-
-def voice(path) -> np.ndarray:
-    with av.open(str(path)) as source:
-        resampler = av.AudioResampler("s16", "mono", SAMPLE_RATE)
-        frames = [out for frame in [*source.decode(audio=0), None] for out in resampler.resample(frame)]
-    return np.concatenate([frame.to_ndarray()[0] for frame in frames]) / 32768
 
 
 def spans_of(reference) -> tuple[Span, ...]:

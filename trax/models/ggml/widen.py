@@ -12,7 +12,7 @@ These are Net2Net's function-preserving transformations (Chen, Goodfellow and Sh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -20,6 +20,7 @@ import numpy as np
 
 from trax.errors import ModelError
 from trax.models.ggml.header import WhisperHeader
+from trax.models.ggml.layout import layout
 from trax.models.ggml.model import GgmlModel, LazyTensors, Tensor
 
 
@@ -37,7 +38,7 @@ TINY_EN = Dimensions(384, 6, 4, 4)
 BASE_EN = Dimensions(512, 8, 6, 6)
 SMALL_EN = Dimensions(768, 12, 12, 12)
 DISTIL_SMALL_EN = Dimensions(768, 12, 12, 4)
-#: Those of large-v3-turbo. Two decoder layers, as in distil-large-v3, whisper.cpp takes for a model without time stamps.
+#: Those of large-v3-turbo. With two decoder layers and the older vocabulary, whisper.cpp takes a model for one without time stamps.
 LARGE_TURBO = Dimensions(1280, 20, 32, 4)
 
 #: By the names that users know.
@@ -49,21 +50,16 @@ DIMENSIONS: dict[str, Dimensions] = {
     "large-turbo": LARGE_TURBO,
 }
 
-_INTO_FEATURES = (".out.weight", ".out.bias", ".mlp.2.weight", ".mlp.2.bias")
+#: What a layer adds to the features.
+_ADDED = (".out.weight", ".out.bias", ".mlp.2.weight", ".mlp.2.bias")
 
 
 def widened(model: GgmlModel, dimensions: Dimensions) -> GgmlModel:
-    """The model in those dimensions, giving the same words; its tensors are made when they are asked for.
+    """The model in those dimensions: it computes the same, but for rounding. Its tensors are made when they are asked for.
 
     Raises ModelError when the width is no multiple of the model's, its heads would get another width, or it has more layers already.
     """
     _check(model.header, dimensions)
-    shares = shares_of(dimensions.width // model.header.audio_width)
-    makers: dict[str, Callable[[], Tensor]] = {}
-    for name in model.tensors:
-        makers[name] = partial(_wide, model, name, shares)
-    for name, original in _added(model, dimensions):
-        makers[name] = partial(_added_tensor, model, name, original, shares)
     header = replace(
         model.header,
         audio_width=dimensions.width,
@@ -73,11 +69,13 @@ def widened(model: GgmlModel, dimensions: Dimensions) -> GgmlModel:
         text_heads=dimensions.heads,
         text_layers=dimensions.decoder_layers,
     )
-    return replace(model, header=header, tensors=LazyTensors(makers))
+    shares = shares_of(dimensions.width // model.header.audio_width)
+    names = [expected.name for expected in layout(header)]
+    return replace(model, header=header, tensors=LazyTensors({name: partial(_made, model, name, shares) for name in names}))
 
 
 def shares_of(copies: int) -> tuple[float, ...]:
-    """Powers of two that add up to one, as even as can be: what each of the copies of a feature contributes."""
+    """Powers of two that add up to one, as even as can be: how much each of the copies of a feature counts."""
     largest = 1 << (copies.bit_length() - 1)
     halved = copies - largest
     return (1 / largest,) * (largest - halved) + (0.5 / largest,) * (2 * halved)
@@ -85,7 +83,7 @@ def shares_of(copies: int) -> tuple[float, ...]:
 
 def _check(header: WhisperHeader, dimensions: Dimensions) -> None:
     width, heads = header.audio_width, header.audio_heads
-    if dimensions.width % width or dimensions.heads * width != heads * dimensions.width or header.text_heads != heads:
+    if header.text_heads != heads or dimensions.width % width or dimensions.heads * width != heads * dimensions.width:
         raise ModelError(
             f"A model of width {width} with {heads} heads cannot be repeated to width {dimensions.width} with {dimensions.heads} heads.",
             advice="Take a model whose width and heads both go into them the same number of times.",
@@ -94,34 +92,32 @@ def _check(header: WhisperHeader, dimensions: Dimensions) -> None:
         raise ModelError(
             f"A model of {header.audio_layers} encoder and {header.text_layers} decoder layers does not go into "
             f"{dimensions.encoder_layers} and {dimensions.decoder_layers}.",
-            advice="Take a model with fewer layers: they can be added, not left out.",
+            advice="Take a model with fewer layers: they are added, never left out.",
         )
 
 
-def _added(model: GgmlModel, dimensions: Dimensions) -> Iterator[tuple[str, str]]:
-    """The name of each tensor of the added layers, and of the one that it copies: the model's layers in turn."""
-    header = model.header
-    for side, there, wanted in (
-        ("encoder", header.audio_layers, dimensions.encoder_layers),
-        ("decoder", header.text_layers, dimensions.decoder_layers),
-    ):
-        for layer in range(there, wanted):
-            block, copied = f"{side}.blocks.{layer}.", f"{side}.blocks.{layer % there}."
-            yield from ((block + name.removeprefix(copied), name) for name in model.tensors if name.startswith(copied))
+def _made(model: GgmlModel, name: str, shares: Sequence[float]) -> Tensor:
+    original = _original(name, model.header)
+    tensor = replace(_wide(model.tensors[original], shares), name=name)
+    if name != original and name.endswith(_ADDED):
+        return replace(tensor, data=np.zeros_like(tensor.data))  # blocks of zero bytes are zeros, too
+    return tensor
 
 
-def _added_tensor(model: GgmlModel, name: str, original: str, shares: Sequence[float]) -> Tensor:
-    wide = replace(_wide(model, original, shares), name=name)
-    if name.endswith(_INTO_FEATURES):
-        return replace(wide, data=np.zeros_like(wide.data))  # blocks of zero bytes are zeros, too
-    return wide
+def _original(name: str, header: WhisperHeader) -> str:
+    """The tensor that one of the wide model is made from; added layers take after the model's in turn."""
+    side, group, *rest = name.split(".")
+    if group != "blocks":
+        return name
+    layers = header.audio_layers if side == "encoder" else header.text_layers
+    return ".".join([side, group, str(int(rest[0]) % layers), *rest[1:]])
 
 
-def _wide(model: GgmlModel, name: str, shares: Sequence[float]) -> Tensor:
-    tensor, copies = model.tensors[name], len(shares)
-    if name in ("decoder.ln.weight", "decoder.ln.bias"):
+def _wide(tensor: Tensor, shares: Sequence[float]) -> Tensor:
+    name, copies = tensor.name, len(shares)
+    if name.startswith("decoder.ln."):
         return _shared(tensor, 0, shares)
-    if name.endswith("embedding") or name == "decoder.token_embedding.weight":  # one row a position or token
+    if "embedding" in name:  # a row for each position or token
         return _repeated(tensor, 1, copies)
     if len(tensor.shape) == 1 or name.endswith(".bias") or name == "encoder.conv1.weight":  # what conv1 reads are mel bands
         return _repeated(tensor, 0, copies)
@@ -134,5 +130,5 @@ def _repeated(tensor: Tensor, axis: int, copies: int) -> Tensor:
 
 
 def _shared(tensor: Tensor, axis: int, shares: Sequence[float]) -> Tensor:
-    numbers = tensor.values()
-    return Tensor.of(tensor.name, np.concatenate([numbers * np.float32(share) for share in shares], axis), tensor.kind)
+    values = tensor.values()
+    return Tensor.of(tensor.name, np.concatenate([values * np.float32(share) for share in shares], axis), tensor.kind)
