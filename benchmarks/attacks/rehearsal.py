@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -26,7 +26,7 @@ import yaml
 from attacks.observed import Observer, Point
 from trax import disk, files
 from trax.pipeline.lanes import OnProgress, StageTask, WorkerView
-from trax.pipeline.stages import STAGES
+from trax.pipeline.stages import STAGES, Lane
 
 SETTINGS: dict[str, Any] = {
     "intake": {"settle_seconds": 0.02, "rescan_seconds": 0.2},
@@ -58,6 +58,9 @@ class RecordedLanes:
                 files.write_bytes(Path(task.folder) / task.output, (self._made / task.output).read_bytes())
             result: dict[str, Any] = json.loads((self._made / f"{stage.makes}.stamp").read_bytes())["result"]
             return result
+
+    def expect(self, job: str, models: Mapping[Lane, Sequence[Any]]) -> None:
+        """Nothing is loaded."""
 
     async def close(self) -> None:
         """There is nobody to let go."""

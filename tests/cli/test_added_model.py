@@ -14,7 +14,7 @@ import jiwer
 from trax.asr.load import load_engine
 from trax.audio.decode import decode
 from trax.audio.pcm import Pcm
-from trax.audio.vad import find_speech
+from trax.audio.vad import Silero, find_speech
 from trax.models.model import Model
 
 Ctl = Callable[..., subprocess.CompletedProcess[str]]
@@ -26,7 +26,7 @@ RATE = 8000  # of the clips
 def test_a_model_of_short_windows_is_added_and_hears_the_digits(
     trax_ctl: Ctl, root: Path, whisper_model: Path, sample: Callable[[str], Path]
 ) -> None:
-    added = trax_ctl("models", "add", str(whisper_model), "--name", "digits", "--scope", "digits", "--window", "6", "--json")
+    added = trax_ctl("models", "add", str(whisper_model), "--name", "own-digits", "--scope", "digits", "--window", "6", "--json")
     assert added.returncode == 0, added.stderr
     assert json.loads(added.stdout)["added"]["settings"]["window_seconds"] == 6
 
@@ -36,7 +36,7 @@ def test_a_model_of_short_windows_is_added_and_hears_the_digits(
         decode(source, target.fileno(), ".wav", 1 << 28, lambda _: None)
     engine = load_engine(Model.from_plain(json.loads(added.stdout)["added"]))
     with Pcm(root / "pcm.raw") as pcm:
-        speech = find_speech(pcm, lambda _: None)
+        speech = find_speech(pcm, Silero(), lambda _: None)
         recognition = engine.transcribe(
             pcm, speech, language="en", vocabulary=(), threads=2, on_progress=lambda _: None, is_cancelled=lambda: False
         )

@@ -34,7 +34,7 @@ def write_pcm(path: Path, signal: np.ndarray) -> Path:
 
 
 def run(pcm: Pcm, speech, model: Model, threads=1, seen=None, is_cancelled=lambda: False) -> Embeddings:
-    return embed(pcm, speech, model, threads, ([] if seen is None else seen).append, is_cancelled)
+    return embed(pcm, speech, Encoder(model, threads), ([] if seen is None else seen).append, is_cancelled)
 
 
 def read_flac(path: Path) -> np.ndarray:

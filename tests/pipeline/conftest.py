@@ -13,9 +13,12 @@ import av
 import pytest
 
 from trax.config import Settings, snapshot
+from trax.models.catalogue import catalogue
+from trax.models.wheels import find_in_wheel
 from trax.pipeline.decoding import DecodeLimits
 from trax.pipeline.division import divide
-from trax.pipeline.lanes import LocalLanes, StageTask
+from trax.pipeline.lanes import StageTask
+from trax.pipeline.local_lanes import LocalLanes
 from trax.pipeline.stages import Stage
 
 CONVERSATION = Path(__file__).resolve().parents[2] / "demo" / "conversation.ogg"
@@ -80,7 +83,7 @@ def task(tmp_path) -> Callable[..., StageTask]:
             "inputs": {"pcm": "pcm.raw", "vad": "vad.json", "embeddings": "embeddings.npz"},
             "output": stage.file,
             "settings": snapshot(Settings()),
-            "models": {},
+            "models": {"vad": find_in_wheel(catalogue()["silero-vad"]).to_plain()},
             "models_folder": str(tmp_path / "models"),
         }
         return StageTask(**usual | other)

@@ -28,10 +28,11 @@ from trax.errors import (
     WorkerHung,
     WorkerOutOfMemory,
 )
-from trax.pipeline import lanes as pipeline_lanes
+from trax.pipeline import lane_worker
 from trax.pipeline.decoding import DecodeLimits
-from trax.pipeline.lanes import LocalLanes, StageTask
-from trax.pipeline.stages import DECODE, EMBED, PLAN, VAD
+from trax.pipeline.lanes import StageTask
+from trax.pipeline.local_lanes import LocalLanes
+from trax.pipeline.stages import DECODE, EMBED, PLAN, VAD, Lane
 from trax.transcript import Span, spans_to_plain
 
 MINUTE = 60 * 2 * 16_000
@@ -51,6 +52,12 @@ async def until(is_true: Callable[[], object], seconds: float = 10.0) -> None:
     async with asyncio.timeout(seconds):
         while not is_true():  # noqa: ASYNC110 - what it looks at is another process
             await asyncio.sleep(0.01)
+
+
+async def stop(pid: int) -> None:
+    """Have a process stand still, and wait until all its threads do: on a busy machine one may go on for a while, and hear what is sent."""
+    os.kill(pid, signal.SIGSTOP)
+    await until(lambda: all("\nState:\tT" in status.read_text() for status in Path(f"/proc/{pid}/task").glob("*/status")), 60.0)
 
 
 async def begun(lanes: LocalLanes, task: StageTask) -> asyncio.Task[dict[str, object]]:
@@ -194,7 +201,7 @@ def test_lanes_work_side_by_side(tmp_path, lanes, task):
     async def main() -> None:
         async with lanes() as local:
             busy = await begun(local, task(VAD))
-            assert await local.run(task(PLAN), ignore)
+            assert await local.run(task(PLAN, lane=Lane.TRANSCRIBE), ignore)
             assert sorted((worker.lane, worker.is_busy) for worker in local.workers()) == [("diarize", True), ("transcribe-1", False)]
             busy.cancel()
             await asyncio.wait([busy])
@@ -243,7 +250,7 @@ def test_a_stopped_worker_is_hung_and_replaced(tmp_path, lanes, task):
         async with lanes(max_workers=1, hang_seconds=3.0) as local:
             busy = await begun(local, task(VAD))
             (first,) = local.workers()
-            os.kill(first.pid, signal.SIGSTOP)
+            await stop(first.pid)
             with pytest.raises(WorkerHung):
                 await busy
             assert not psutil.pid_exists(first.pid)
@@ -276,7 +283,7 @@ def test_a_worker_that_does_not_give_its_task_up_is_replaced(tmp_path, lanes, ta
         async with lanes(max_workers=1) as local:
             busy = await begun(local, task(VAD))
             (first,) = local.workers()
-            os.kill(first.pid, signal.SIGSTOP)
+            await stop(first.pid)
             busy.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await busy
@@ -293,7 +300,7 @@ def test_cancelled_again_while_the_worker_gives_its_task_up_nobody_works_on(tmp_
         async with lanes(max_workers=1) as local:
             busy = await begun(local, task(VAD))
             (first,) = local.workers()
-            os.kill(first.pid, signal.SIGSTOP)
+            await stop(first.pid)
             busy.cancel()
             await asyncio.sleep(0.1)
             busy.cancel()
@@ -356,7 +363,7 @@ def test_an_idle_worker_is_let_go_and_a_task_that_comes_meanwhile_gets_another(l
         async with lanes(max_workers=1, idle_seconds=0.0) as local:
             await local.run(task(PLAN), ignore)
             (first,) = local.workers()
-            os.kill(first.pid, signal.SIGSTOP)  # so that it takes its time to go
+            await stop(first.pid)  # so that it takes its time to go
             letting_go = asyncio.create_task(local.let_idle_go())
             await asyncio.sleep(0.05)
             assert psutil.pid_exists(first.pid)
@@ -412,12 +419,12 @@ def test_a_worker_that_grew_over_its_share_of_the_memory_is_replaced(lanes, task
 def test_a_worker_that_needs_too_much_memory_says_so_and_is_replaced(tmp_path, lanes, task, monkeypatch):
     minutes_of_silence(tmp_path, minutes=1)
     (tmp_path / "vad.json").write_text(json.dumps({"speech": spans_to_plain([Span(0.0, 60.0)])}))
-    monkeypatch.setattr(pipeline_lanes, "_RESERVE", 150 << 20)  # it starts with 105 MiB, and embedding takes 75 more
+    monkeypatch.setattr(lane_worker, "_RESERVE", (150 << 20) - (1 << 30))  # it starts with 105 MiB, and embedding takes 75 more
 
     async def main() -> None:
-        async with lanes(max_workers=1, share_gb=0.001) as local:
+        async with lanes(max_workers=1, share_gb=1.0) as local:
             plan = await local.run(task(PLAN), ignore)
-            with pytest.raises(WorkerOutOfMemory, match="The worker needed more than the 1 MB"):
+            with pytest.raises(WorkerOutOfMemory, match="The worker needed more than the 1024 MB"):
                 await local.run(task(EMBED, models={"embedding": plan["embedding"]}), ignore)
             assert local.workers() == []
 
@@ -440,14 +447,15 @@ def test_what_a_worker_takes_of_the_machine_it_gives_up_first(lanes, task):
 
 
 SUPERVISOR = """
-import asyncio, sys
-from trax.pipeline import lanes as pipeline_lanes
+import asyncio, json, sys
 from trax.pipeline.decoding import DecodeLimits
 from trax.pipeline.division import divide
-from trax.pipeline.lanes import Lane, LocalLanes, StageTask
+from trax.pipeline.lanes import StageTask
+from trax.pipeline.local_lanes import LocalLanes
+from trax.pipeline.stages import Lane
 
-folder = sys.argv[1]
-task = StageTask("vad", Lane.DIARIZE, "job", folder, "", "", {"pcm": "pcm.raw"}, "vad.json", {}, {}, folder)
+folder, models = sys.argv[1], json.loads(sys.argv[2])
+task = StageTask("vad", Lane.DIARIZE, "job", folder, "", "", {"pcm": "pcm.raw"}, "vad.json", {}, models, folder)
 division = divide(cores=1, max_workers=1, is_parallel=True, memory_gb=8.0)
 lanes = LocalLanes(division, hang_seconds=60, idle_seconds=60, limits=DecodeLimits())
 asyncio.run(lanes.run(task, lambda _: print(lanes.workers()[0].pid, flush=True)))
@@ -455,9 +463,10 @@ asyncio.run(lanes.run(task, lambda _: print(lanes.workers()[0].pid, flush=True))
 
 
 @pytest.mark.parametrize("with_stdin_held", [False, True], ids=["its input ends", "its input is held open"])
-def test_a_worker_dies_with_its_supervisor_however_that_dies(tmp_path, with_stdin_held):
+def test_a_worker_dies_with_its_supervisor_however_that_dies(tmp_path, task, with_stdin_held):
     minutes_of_silence(tmp_path)
-    supervisor = subprocess.Popen([sys.executable, "-c", SUPERVISOR, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-c", SUPERVISOR, str(tmp_path), json.dumps(task(VAD).models)]
+    supervisor = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert supervisor.stdout is not None
     worker = psutil.Process(int(supervisor.stdout.readline()))
     held = os.open(f"/proc/{worker.pid}/fd/0", os.O_WRONLY) if with_stdin_held else None

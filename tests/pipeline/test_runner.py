@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from trax.errors import DamagedRecording, ModelError, TraxError, WorkerCrashed
 from trax.pipeline import artefacts
 from trax.pipeline.lanes import Lanes, OnProgress, StageTask, WorkerView
 from trax.pipeline.runner import Products, Progress, Work, run_stages
-from trax.pipeline.stages import DECODE, PLAN, STAGES, TRANSCRIBE
+from trax.pipeline.stages import DECODE, PLAN, STAGES, TRANSCRIBE, Lane
 
 EVERYTHING = [stage.name for stage in STAGES]
 OTHER_SPEAKERS = Settings(diarize=Diarize(min_speakers=1, max_speakers=2))
@@ -29,6 +29,7 @@ class Followed:
     lanes: Lanes | None
     ran: list[str] = field(default_factory=list)
     instead: dict[str, Callable[[StageTask], Any]] = field(default_factory=dict)
+    expected: list[dict[Lane, list[str]]] = field(default_factory=list)
 
     async def run(self, task: StageTask, on_progress: OnProgress) -> dict[str, Any]:
         self.ran.append(task.kind)
@@ -37,6 +38,9 @@ class Followed:
             return await result if asyncio.iscoroutine(result) else result
         assert self.lanes is not None, f"{task.kind} should not have run"
         return await self.lanes.run(task, on_progress)
+
+    def expect(self, job: str, models: Mapping[Lane, Sequence[Any]]) -> None:
+        self.expected.append({lane: [model["name"] for model in several] for lane, several in models.items()})
 
     async def close(self) -> None: ...
 
@@ -58,7 +62,7 @@ def everything_done(tmp_path_factory, speech) -> tuple[Path, Products, list[Prog
     """A job's folder after one whole run with real engines, what came of it, and how it was told."""
     from trax.pipeline.decoding import DecodeLimits
     from trax.pipeline.division import divide
-    from trax.pipeline.lanes import LocalLanes
+    from trax.pipeline.local_lanes import LocalLanes
 
     folder = tmp_path_factory.mktemp("job")
     told: list[Progress] = []

@@ -17,7 +17,7 @@ from trax.jobs.folders import StateFolders
 from trax.jobs.ledger import Ledger
 from trax.jobs.outputs import SIDE_FOLDER, WORK_LOCK
 from trax.jobs.seen import Seen
-from trax.pipeline.lanes import local_lanes
+from trax.pipeline.local_lanes import local_lanes
 from trax.service.control import ControlServer
 from trax.service.recovering import recover
 from trax.service.working import Workshop

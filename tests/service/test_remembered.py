@@ -32,7 +32,7 @@ from trax.jobs.job import MOST_INTERRUPTIONS, Job, Status
 from trax.jobs.ledger import Ledger
 from trax.jobs.seen import Seen
 from trax.jobs.storage import unpack
-from trax.pipeline.lanes import local_lanes
+from trax.pipeline.local_lanes import local_lanes
 from trax.pipeline.publish import stage
 from trax.service.recovering import recover
 from trax.service.working import Workshop, snapshot_of

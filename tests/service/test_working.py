@@ -20,7 +20,7 @@ from trax.jobs.ledger import Ledger
 from trax.jobs.seen import Seen
 from trax.pipeline import artefacts
 from trax.pipeline.artefacts import Made
-from trax.pipeline.lanes import local_lanes
+from trax.pipeline.local_lanes import local_lanes
 from trax.pipeline.publish import publish, stage
 from trax.pipeline.stages import PLAN, Stage, snapshot_of
 from trax.service import once, receiving, working

@@ -6,9 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,69 +14,6 @@ import pytest
 from trax.config import Settings, snapshot
 
 MINUTE = 60 * 2 * 16_000
-MEMORY = 4 << 30
-
-
-class Lane:
-    """The real lane worker, spoken to as the supervisor does."""
-
-    def __init__(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "trax.worker.lane", f"--memory-bytes={MEMORY}"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-
-    def say(self, message: object) -> None:
-        self.write(json.dumps(message).encode() + b"\n")
-
-    def write(self, data: bytes) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(data)
-        self.process.stdin.flush()
-
-    def hear(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        message: dict[str, Any] = json.loads(self.process.stdout.readline())
-        return message
-
-    def answer(self) -> tuple[dict[str, Any], list[float]]:
-        """The message that ends a task, and the fractions told before."""
-        fractions: list[float] = []
-        while (message := self.hear())["event"] == "progress":
-            fractions.append(message["fraction"])
-        return message, fractions
-
-
-@pytest.fixture
-def lane() -> Iterator[Lane]:
-    lane = Lane()
-    ready = lane.hear()
-    assert ready == {"event": "ready", "pid": lane.process.pid}
-    yield lane
-    lane.process.kill()
-    lane.process.communicate()
-
-
-@pytest.fixture
-def task(tmp_path) -> Callable[..., dict[str, Any]]:
-    def make(number: int, kind: str, output: str | None = None, **other: Any) -> dict[str, Any]:
-        usual: dict[str, Any] = {
-            "id": number,
-            "kind": kind,
-            "job": "20261122-190512-7f3a9c",
-            "folder": str(tmp_path),
-            "inputs": {"pcm": "pcm.raw"},
-            "output": output,
-            "settings": snapshot(Settings()),
-            "models": {},
-            "models_folder": str(tmp_path / "models"),
-            "threads": 1,
-        }
-        return usual | other
-
-    return make
 
 
 def minutes_of_silence(folder: Path, minutes: int) -> None:

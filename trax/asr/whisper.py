@@ -7,9 +7,11 @@ nothing but its sound. Flash attention is off: with it, the last digits of the p
 from __future__ import annotations
 
 import atexit
+import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,15 @@ _CONTEXT_A_SECOND = 50  # positions of the encoder
 _SHORTEST_INPUT = 1.25  # seconds; whisper.cpp ignores what is shorter than one
 _TEMPERATURE_STEP = 0.2
 
-_log: deque[str] = deque(maxlen=50)
+
+class _Log(threading.local):
+    """What whisper.cpp said last in each thread: one model may be loaded while another is at work."""
+
+    def __init__(self) -> None:
+        self.lines: deque[str] = deque(maxlen=50)
+
+
+_log = _Log()
 
 
 class Whisper:
@@ -88,7 +98,7 @@ class Whisper:
         except (IndexError, RuntimeError, ValueError) as error:  # C++ exceptions, such as for a token the vocabulary lacks
             raise ModelError(f"whisper.cpp cannot run the model: {error}.", file=self._path) from error
         if status and not stopped.seen:
-            raise WorkerError(f"whisper.cpp failed with status {status}: {' '.join(list(_log)[-3:])}")
+            raise WorkerError(f"whisper.cpp failed with status {status}: {' '.join(list(_log.lines)[-3:])}")
 
     def _language(self, pcm: Pcm, windows: Sequence[Window], language: str, threads: int) -> str:
         spoken = self._header.languages
@@ -154,18 +164,24 @@ def _located(word: Word, window: Window) -> Word:
     return Word(word.text, span.start, span.end, word.score)
 
 
-def _load(path: str) -> tuple[Any, Any]:
+@cache
+def _bindings() -> Any:  # noqa: ANN401 - a module without types
     import _pywhispercpp as cpp
 
-    cpp.whisper_log_set(lambda _level, text: _log.append(str(text).strip()))
+    cpp.whisper_log_set(lambda _level, text: _log.lines.append(str(text).strip()))
     # called after Python is gone, the callback would bring the process down
     atexit.register(cpp.whisper_log_set, None)
+    return cpp
+
+
+def _load(path: str) -> tuple[Any, Any]:
+    cpp = _bindings()
     options = cpp.whisper_context_default_params()
     options.use_gpu = False
     options.flash_attn = False
-    _log.clear()
+    _log.lines.clear()
     context = cpp.whisper_init_from_file_with_params(path, options)
-    failed = [line for line in _log if "failed" in line or "error" in line.lower()]
+    failed = [line for line in _log.lines if "failed" in line or "error" in line.lower()]
     if failed:  # the bindings wrap a null pointer as if it were a model: only the log tells
         raise ModelError(f"whisper.cpp refuses the model: {failed[0]}.", file=path)
     return cpp, context

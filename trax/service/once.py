@@ -22,7 +22,7 @@ from trax.jobs.job import new_job_id
 from trax.jobs.outputs import RESULT_ENDING, SIDE_FOLDER, WORK_LOCK, is_in_outbox
 from trax.log import about
 from trax.pipeline import answer
-from trax.pipeline.lanes import LocalLanes, local_lanes
+from trax.pipeline.local_lanes import LocalLanes, local_lanes
 from trax.pipeline.publish import publish, stage
 from trax.pipeline.runner import Progress as StageProgress
 from trax.pipeline.runner import Work, run_stages

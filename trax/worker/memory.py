@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
+import gc
 import resource
 from pathlib import Path
+
+import psutil
 
 from trax.worker.limits import limit
 
@@ -29,6 +33,18 @@ def limit_memory(data_bytes: int) -> None:
     libraries are mapped from files, which costs no memory that others could not have.
     """
     limit(resource.RLIMIT_DATA, data_bytes)
+
+
+def resident() -> int:
+    """The bytes of memory this process has in use now (its resident set)."""
+    return int(psutil.Process().memory_info().rss)
+
+
+def give_back() -> None:
+    """Have what was let go of go back to the machine: Python's garbage, and the freed pieces that the C library (glibc) keeps."""
+    gc.collect()
+    if (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
+        trim(0)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

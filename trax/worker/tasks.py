@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from trax import files
 from trax.audio.pcm import Pcm
@@ -14,9 +14,7 @@ from trax.config import JobSettings, job_settings
 from trax.errors import Cancelled
 from trax.models.model import Model
 from trax.transcript import Span, diarization_to_plain, recognition_to_plain, spans_from_plain, spans_to_plain
-
-if TYPE_CHECKING:
-    from trax.asr.engine import Engine
+from trax.worker.cache import Cache
 
 OnProgress = Callable[[float], None]
 IsCancelled = Callable[[], bool]
@@ -34,7 +32,6 @@ class Task:
     settings: JobSettings
     models: Mapping[str, Model]
     models_folder: Path
-    threads: int
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Task:
@@ -48,7 +45,6 @@ class Task:
             settings=job_settings(plain["settings"]),
             models={role: Model.from_plain(model) for role, model in plain["models"].items() if model},
             models_folder=Path(plain["models_folder"]),
-            threads=plain["threads"],
         )
 
     def input(self, artefact: str) -> Path:
@@ -66,10 +62,11 @@ class Task:
 
 
 class Worker:
-    """Performs tasks; keeps the engine it loaded last, since jobs in a row use the same."""
+    """Performs tasks, with the models that are in its cache or come there. `threads` is how many cores it may use."""
 
-    def __init__(self) -> None:
-        self._engine: tuple[Model, Engine] | None = None
+    def __init__(self, cache: Cache, threads: int) -> None:
+        self._cache = cache
+        self._threads = threads
 
     def perform(self, task: Task, on_progress: OnProgress, is_cancelled: IsCancelled) -> dict[str, Any]:
         """Do the task and return its small result. Raises errors of the tree, `Cancelled` among them."""
@@ -95,20 +92,19 @@ class Worker:
                 raise Cancelled("The task was given up.")
             on_progress(fraction)
 
-        with Pcm(task.input("pcm")) as pcm:
-            speech = find_speech(pcm, follow)
+        with Pcm(task.input("pcm")) as pcm, self._cache.using(task.models["vad"]) as silero:
+            speech = find_speech(pcm, silero, follow)
             task.write_json({"speech": spans_to_plain(speech), "duration": pcm.duration})
         return {"speech_seconds": round(sum(span.duration for span in speech), 3)}
 
     def _transcribe(self, task: Task, on_progress: OnProgress, is_cancelled: IsCancelled) -> dict[str, Any]:
-        engine = self._load_engine(task.models["asr"])
-        with Pcm(task.input("pcm")) as pcm:
+        with Pcm(task.input("pcm")) as pcm, self._cache.using(task.models["asr"]) as engine:
             recognition = engine.transcribe(
                 pcm,
                 task.speech(),
                 language=task.settings.asr.language,
                 vocabulary=task.settings.asr.vocabulary,
-                threads=task.threads,
+                threads=self._threads,
                 on_progress=on_progress,
                 is_cancelled=is_cancelled,
             )
@@ -119,8 +115,8 @@ class Worker:
         from trax.diarize.embed import embed, save
 
         assert task.output is not None
-        with Pcm(task.input("pcm")) as pcm:
-            embeddings = embed(pcm, task.speech(), task.models["embedding"], task.threads, on_progress, is_cancelled)
+        with Pcm(task.input("pcm")) as pcm, self._cache.using(task.models["embedding"]) as encode:
+            embeddings = embed(pcm, task.speech(), encode, on_progress, is_cancelled)
         save(task.folder / task.output, embeddings)
         return {"windows": len(embeddings.windows)}
 
@@ -139,14 +135,6 @@ class Worker:
         )
         task.write_json(diarization_to_plain(diarization))
         return {"speakers": len({turn.speaker for turn in diarization.turns})}
-
-    def _load_engine(self, model: Model) -> Engine:
-        from trax.asr.load import load_engine
-
-        if self._engine is None or self._engine[0] != model:
-            self._engine = None  # let go of the old model before the new one takes its memory
-            self._engine = (model, load_engine(model))
-        return self._engine[1]
 
     _KINDS: Mapping[str, Callable[[Worker, Task, OnProgress, IsCancelled], dict[str, Any]]] = {
         "plan": _plan,
