@@ -190,17 +190,32 @@ def test_the_queue_says_why_the_last_attempt_failed(view: Make, status: Make) ->
 def test_models_say_what_decides_whether_to_fetch_them() -> None:
     codes = [f"l{number}" for number in range(99)]
     installed = {"name": "mine", "kind": "asr", "engine": "whisper", "scope": "open", "languages": codes, "size": 8e7, "licence": "MIT"}
-    known = {"name": "small.en", "source": "https://here/small.bin", "size": 264_500_000, "languages": ["en"], "licence": "MIT"}
-    bare = {"name": "other", "source": "https://here/other.bin", "size": None, "languages": [], "licence": "MIT", "note": "Slow."}
-    others = [known, bare, {"name": "mine"}, {"name": "unready", "loadable": False}]
-    text = printed(render_models.models_view([installed], others), width=120)
+    known = {"name": "small.en", "source": "https://here", "size": 264_500_000, "memory_mb": 852, "languages": ["en"], "licence": "MIT"}
+    bare = {"name": "other", "source": "https://there", "size": None, "languages": [], "licence": "MIT", "note": "Slow."}
+    others = [{"origin": "download", **entry} for entry in (known, bare, {"name": "mine"}, {"name": "unready", "loadable": False})]
+    couples = [{"fast": "small.en", "refine": "other", "default": True}, {"fast": "mine", "refine": "other"}]
+    text = printed(render_models.models_view([installed], [*others, {"name": "shipped", "origin": "shipped"}], couples), width=120)
     assert "99 languages" in text
-    assert [line.rstrip() for line in text.splitlines()[-4:]] == [
-        "small.en  https://here/small.bin",
-        "          264.5 MB · en · MIT",
-        "other     https://here/other.bin",
-        "          MIT · Slow.",
+    assert [line.rstrip() for line in text.splitlines()[-8:]] == [
+        "small.en  264.5 MB to fetch · 852.0 MB of memory · en · MIT",
+        "          https://here",
+        "other     MIT · Slow.",
+        "          https://there",
+        "",
+        "Go together, the fast one first:",
+        "small.en + other (default)",
+        "mine + other",
     ]
+    assert "unready" not in text
+    assert "shipped" not in text
+
+
+def test_models_say_what_uses_them() -> None:
+    def shown(**users: Any) -> str:
+        return printed(render_models.models_view([{"name": "mine", "used_by": users}], [], []), width=120).splitlines()[-1]
+
+    assert "asr.fast_model, 2 jobs" in shown(settings=["asr.fast_model"], jobs=["1", "2"])
+    assert "auto, 1 job" in shown(auto=True, jobs=["1"])
 
 
 def test_a_cancelled_job_shows_what_failed_before_without_its_advice(view: Make) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from trax.errors import ModelError
 from trax.files import sha256_of
 from trax.models.adding import add
-from trax.models.catalogue import catalogue
+from trax.models.catalogue import File, catalogue
 from trax.models.store import installed, read_card, survey, verify
 from trax.models.wheels import check_wheel, find_in_wheel
 
@@ -59,7 +59,7 @@ def test_a_wheel_that_is_not_there_is_told():
     missing = catalogue()["silero-vad"].model_copy(update={"package": "trax_no_such_package"})
     with pytest.raises(ModelError, match="trax_no_such_package is not installed"):
         find_in_wheel(missing)
-    lacking = catalogue()["silero-vad"].model_copy(update={"files": ("no-such-file.bin",)})
+    lacking = catalogue()["silero-vad"].model_copy(update={"files": (File(name="no-such-file.bin"),)})
     with pytest.raises(ModelError, match="file of this built-in model is missing"):
         find_in_wheel(lacking)
 
@@ -88,7 +88,7 @@ def test_a_changed_file_is_found_by_verify_alone(own, state_models):
     (finding,) = [finding for finding in verify(state_models) if finding.model == own.name]
     assert "has changed" in finding.what
     assert finding.file == str(file)
-    assert "models add" in finding.advice
+    assert "models remove" in finding.advice
 
 
 def test_a_model_that_was_never_whole_is_found_by_verify(own, state_models):

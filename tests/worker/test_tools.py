@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from trax.config import Settings, snapshot
 from trax.worker.facts import cpu_facts
 
 
@@ -17,8 +18,17 @@ def test_the_models_are_listed_beside_the_catalogue(tmp_path):
     code, answer, _ = run("models", "list", "--state", tmp_path, "--json")
     assert code == 0
     assert {"pocketsphinx-en-us", "silero-vad"} <= {model["name"] for model in answer["models"]}
-    assert "whisper-small.en-q8_0" in {entry["name"] for entry in answer["catalogue"]}
+    assert "small.en" in {entry["name"] for entry in answer["catalogue"]}
     assert answer["findings"] == []
+    assert {"fast": "distil-small.en", "refine": "distil-large-v3", "default": True} in answer["pairs"]
+    assert answer["chosen"] == {}
+
+
+def test_the_list_tells_what_a_job_would_use(tmp_path):
+    words = {**snapshot(Settings()), "stages": {"diarize": False}}
+    assert run("models", "list", json.dumps(words), "--state", tmp_path)[1]["chosen"] == {"asr": "pocketsphinx-en-us", "vad": "silero-vad"}
+    no_such = {**words, "asr": {"fast_model": "huge"}}
+    assert run("models", "list", json.dumps(no_such), "--state", tmp_path)[1]["chosen"] == {}
 
 
 def test_a_model_is_added_listed_verified_and_found_damaged(tmp_path, write_ggml):

@@ -20,7 +20,7 @@ def remove(name: str, state_models: Path) -> Path:
         StorageError: the folder cannot be written.
     """
     folder = state_models / name
-    if name.startswith(".") or Path(name).name != name or not folder.is_dir() or folder.is_symlink():
+    if folder.parent != state_models or name.startswith(".") or folder.is_symlink() or not folder.is_dir():
         raise _not_there(name, state_models)
     with room_for_one(state_models) as doomed:
         files.rename(folder, doomed / name)
