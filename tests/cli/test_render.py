@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
-from trax.cli import render, render_models
+from trax.cli import render, render_models, render_status
 from trax.cli.text import percent, span, speed
 from trax.text import printable, size
 
@@ -72,7 +72,7 @@ def test_a_status_is_safe_and_no_wider_than_the_terminal(
 ) -> None:
     error = {"code": "damaged", "what": f"Bad: {name}", "advice": f"Mend {name}", "file": name, "permanent": True}
     job = view(name=name, output=name, progress=progress, eta_seconds=eta, speed=progress, error=error)
-    text = printed(render.status_view(status(running=[job], queued=[job], recent=[job], failed=[job]), 2000.0, bars=True), width)
+    text = printed(render_status.status_view(status(running=[job], queued=[job], recent=[job], failed=[job]), 2000.0, bars=True), width)
     lines = text.splitlines()
     assert all(cell_len(line) <= width for line in lines)
     assert not any(unicodedata.category(character) in {"Cc", "Cs"} for line in text.split("\n") for character in line)
@@ -91,7 +91,7 @@ def test_a_job_is_safe_and_no_wider_than_the_terminal(name: str, width: int, vie
 def test_a_status_says_all_that_people_ask_for(view: Make, status: Make) -> None:
     error = {"code": "damaged", "what": "It is cut short.", "advice": "Export it again.", "file": None, "permanent": True}
     text = printed(
-        render.status_view(
+        render_status.status_view(
             status(
                 counts={"queued": 53, "running": 1, "failed": 1, "completed": 0},
                 running=[view(id="run-1", status="running", stage="transcribe", progress=0.427, speed=3.44, eta_seconds=125.0)],
@@ -104,7 +104,7 @@ def test_a_status_says_all_that_people_ask_for(view: Make, status: Make) -> None
         )
     )
     for words in (
-        "traxd 2.0 · process 7 · up 18m20s · workers: 1, 1 busy, 300.0 MB",
+        "traxd 2.0 · process 7 · up 18m20s · workers: 1, 1 busy, 314.6 MB",
         "53 queued · 1 running · 1 failed",
         "transcribe",
         "42%",
@@ -122,18 +122,32 @@ def test_a_status_says_all_that_people_ask_for(view: Make, status: Make) -> None
     assert "0 completed" not in text
 
 
+def test_a_status_says_which_models_are_loaded_and_what_they_cost(view: Make, status: Make) -> None:
+    models = [{"name": "small.en", "mb": 700.0}, {"name": "a\x1b[2Jb", "mb": 1.0}]
+    cache = {"budget_mb": 3712.0, "loads": 3, "loads_ahead": 1, "evictions": 1, "models": models}
+    workers = [
+        {"lane": "transcribe-1", "pid": 8, "busy": True, "rss_mb": 800.0, "cache": cache},
+        {"lane": "diarize", "pid": 9, "busy": False, "rss_mb": 50.0, "cache": None},
+    ]
+    daemon = {"pid": 7, "version": "2.0", "started": 900.0, "workers": workers}
+    text = printed(render_status.status_view(status(daemon=daemon), 2000.0, bars=False), 140)
+    assert "838.9 MB  3.9 GB    small.en 734.0 MB, a\\x1b[2Jb 1.0 MB" in text
+    assert "diarize" not in text, "it has loaded nothing"
+    assert "Workers" not in printed(render_status.status_view(status(), 2000.0, bars=False))
+
+
 def test_a_status_from_the_ledger_says_that_no_daemon_runs(status: Make) -> None:
-    assert "without the daemon" in printed(render.status_view(status(daemon=None), 2000.0, bars=False))
+    assert "without the daemon" in printed(render_status.status_view(status(daemon=None), 2000.0, bars=False))
 
 
 def test_bars_are_drawn_only_when_asked_for(view: Make, status: Make) -> None:
     running = status(running=[view(status="running", stage="vad", progress=0.5)])
-    assert "━" in printed(render.status_view(running, 0.0, bars=True))
-    assert "━" not in printed(render.status_view(running, 0.0, bars=False))
+    assert "━" in printed(render_status.status_view(running, 0.0, bars=True))
+    assert "━" not in printed(render_status.status_view(running, 0.0, bars=False))
 
 
 def test_names_are_no_markup(view: Make, status: Make) -> None:
-    assert "[red]x[/red]" in printed(render.status_view(status(queued=[view(name="[red]x[/red]")]), 0.0, bars=True), rich=True)
+    assert "[red]x[/red]" in printed(render_status.status_view(status(queued=[view(name="[red]x[/red]")]), 0.0, bars=True), rich=True)
 
 
 def test_progress_shows_what_moves() -> None:
@@ -174,17 +188,17 @@ def test_nested_settings_become_dotted_keys() -> None:
 def test_a_status_says_what_is_waited_for_and_what_stays_in_the_inbox(view: Make, status: Make) -> None:
     full = view(status="queued", waits_for="room on the disk of the outbox", missing_bytes=12_000_000)
     untaken = {"name": "a\nb.mp3", "what": "Permission denied.", "advice": "Let the group write."}
-    text = printed(render.status_view(status(queued=[full], untaken=[untaken]), 2000.0, bars=False), width=140)
+    text = printed(render_status.status_view(status(queued=[full], untaken=[untaken]), 2000.0, bars=False), width=140)
     assert "for room on the disk of the outbox (12.0 MB more)" in text
     assert all(part in text for part in (r"a\nb.mp3", "Permission denied.", "Let the group write."))
 
 
 def test_the_queue_says_why_the_last_attempt_failed(view: Make, status: Make) -> None:
     failed = view(status="queued", attempts=1, not_before=2030.0, error={"code": "worker-crashed", "what": "It ended by SIGKILL.\x1b[2J"})
-    text = printed(render.status_view(status(queued=[failed, view(status="queued")]), 2000.0, bars=False), width=140)
+    text = printed(render_status.status_view(status(queued=[failed, view(status="queued")]), 2000.0, bars=False), width=140)
     assert r"It ended by SIGKILL.\x1b[2J" in text
     assert "last failure" in text
-    assert "last failure" not in printed(render.status_view(status(queued=[view(status="queued")]), 2000.0, bars=False), width=140)
+    assert "last failure" not in printed(render_status.status_view(status(queued=[view(status="queued")]), 2000.0, bars=False), width=140)
 
 
 def test_models_say_what_decides_whether_to_fetch_them() -> None:
@@ -227,5 +241,5 @@ def test_a_cancelled_job_shows_what_failed_before_without_its_advice(view: Make)
 
 def test_an_answer_that_is_owed_is_told(view: Make, status: Make) -> None:
     owed = view(status="failed", waits_for="the outbox: read-only", error={"what": "It is empty.", "advice": "Copy it again."})
-    assert "not in the outbox yet: the outbox: read-only" in printed(render.status_view(status(failed=[owed]), 2000.0, bars=False))
+    assert "not in the outbox yet: the outbox: read-only" in printed(render_status.status_view(status(failed=[owed]), 2000.0, bars=False))
     assert "the outbox: read-only" in printed(render.job_view(owed, 2000.0, bars=False))

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.live import Live
 
-from trax.cli import offline, render
+from trax.cli import offline, render, render_status
 from trax.cli.client import ask
 from trax.cli.settings import load
 from trax.cli.terminal import Terminal
@@ -59,7 +59,7 @@ def _status(settings: Settings, terminal: Terminal) -> int:
     status = _look(settings)
     if status["daemon"] is None:
         _say_who_answers(settings, terminal)
-    terminal.data(status, render.status_view(status, time.time(), bars=terminal.is_live))
+    terminal.data(status, render_status.status_view(status, time.time(), bars=terminal.is_live))
     return 0
 
 
@@ -88,7 +88,7 @@ def _watch_live(settings: Settings, interval: float, terminal: Terminal) -> None
             except TraxError as error:
                 live.update(render.error_view(error.as_dict()), refresh=True)
             else:
-                live.update(render.status_view(status, time.time(), bars=True), refresh=True)
+                live.update(render_status.status_view(status, time.time(), bars=True), refresh=True)
             time.sleep(interval)
 
 

@@ -24,51 +24,12 @@ Plain = Mapping[str, Any]
 BAR_WIDTH = 16
 #: How many recordings `transcribe` shows at once.
 ROWS = 8
-_STYLES = {"ok": "green", "completed": "green", "warning": "yellow", "problem": "bold red", "failed": "bold red", "cancelled": "yellow"}
+STYLES = {"ok": "green", "completed": "green", "warning": "yellow", "problem": "bold red", "failed": "bold red", "cancelled": "yellow"}
 
 
 def label(text: object, style: str = "") -> Text:
     """Anything as escaped text of one style; None and no text at all are `-`."""
     return Text("-" if text in (None, "") else printable(str(text)), style=style)
-
-
-def status_view(status: Plain, now: float, *, bars: bool) -> RenderableType:
-    """The whole status: daemon, counts, running, queued, recent, failed.
-
-    Args:
-        status: The `status` reply of the control socket; `daemon` is None when the ledger alone spoke.
-        now: Epoch seconds, for ages and waits.
-        bars: Whether to draw progress bars.
-    """
-    parts: list[RenderableType] = [_daemon_line(status.get("daemon"), now), _counts_line(status.get("counts") or {})]
-    queued = list(status.get("queued") or [])
-    more = max(0, int((status.get("counts") or {}).get("queued", 0)) - len(queued))
-    for title, table in (
-        ("Running" if status.get("daemon") else "Running when the daemon ended", _running(status.get("running") or [], bars=bars)),
-        ("Queued", _queued(queued, now, more)),
-        ("Recent", _recent(status.get("recent") or [], now)),
-        ("Failed", _failed(status.get("failed") or [], now)),
-        ("Stays in the inbox", _untaken(status.get("untaken") or [])),
-    ):
-        if table is not None:
-            parts += [Text(), Text(title, style="bold"), Padding(table, (0, 0, 0, 2))]
-    return Group(*parts)
-
-
-def _daemon_line(daemon: Plain | None, now: float) -> Text:
-    if daemon is None:
-        return Text("without the daemon: this is what the ledger says", style="yellow")
-    workers = list(daemon.get("workers") or [])
-    busy = sum(1 for worker in workers if worker.get("busy"))
-    memory = sum(worker.get("rss_mb") or 0 for worker in workers) * 1e6
-    up = span(now - daemon["started"]) if daemon.get("started") else "-"
-    said = f"traxd {daemon.get('version')} · process {daemon.get('pid')} · up {up} · workers: {len(workers)}, {busy} busy, {size(memory)}"
-    return label(said)
-
-
-def _counts_line(counts: Plain) -> Text:
-    said = " · ".join(f"{count} {status}" for status, count in counts.items() if count)
-    return label(said or "no jobs yet")
 
 
 def cut(text: object) -> Text:
@@ -88,82 +49,10 @@ def lineless(*columns: str, names: tuple[str, ...] = ("name",)) -> Table:
     return table
 
 
-def _running(views: Sequence[Plain], *, bars: bool) -> Table | None:
-    if not views:
-        return None
-    heads = ["job", "name", "stage", *(["progress"] if bars else []), "done", "speed", "left"]
-    table = lineless(*heads)
-    for view in views:
-        bar = [ProgressBar(total=1.0, completed=view.get("progress") or 0.0, width=BAR_WIDTH)] if bars else []
-        table.add_row(
-            label(view.get("id")),
-            cut(view.get("name")),
-            label(view.get("stage")),
-            *bar,
-            label(percent(view.get("progress"))),
-            label(speed(view.get("speed"))),
-            label(span(view.get("eta_seconds"))),
-        )
-    return table
-
-
-def _queued(views: Sequence[Plain], now: float, more: int) -> RenderableType | None:
-    if not views and not more:
-        return None
-    reasons = [(view.get("error") or {}).get("what") for view in views]
-    heads = ["job", "name", "waits", "attempts", *(["last failure"] if any(reasons) else [])]
-    table = lineless(*heads, names=("name", "waits", "last failure"))
-    for view, reason in zip(views, reasons, strict=True):
-        why = [cut(reason)] if any(reasons) else []
-        table.add_row(label(view.get("id")), cut(view.get("name")), cut(_waits(view, now)), label(view.get("attempts") or 0), *why)
-    return Group(table, label(f"… and {more} more")) if more else table
-
-
-def _waits(view: Plain, now: float) -> str:
-    """What a job waits for, or since when."""
-    if view.get("waits_for"):
-        return f"for {_wanting(view)}"
-    return f"next try in {span(view['not_before'] - now)}" if (view.get("not_before") or 0) > now else _since(view, "created", now)
-
-
-def _wanting(view: Plain) -> str:
+def wanting(view: Plain) -> str:
     """What keeps a job from going on."""
     missing = view.get("missing_bytes")
     return f"{view['waits_for']} ({size(missing)} more)" if missing else str(view["waits_for"])
-
-
-def _untaken(files: Sequence[Plain]) -> RenderableType | None:
-    """What cannot be taken out of the inbox, why, and what to do."""
-    return pairs((str(printable(str(file.get("name")))), error_view({**file, "file": None})) for file in files) if files else None
-
-
-def _recent(views: Sequence[Plain], now: float) -> Table | None:
-    if not views:
-        return None
-    table = lineless("job", "name", "status", "output", "audio", "ago", names=("name", "output"))
-    for view in views:
-        status = "duplicate" if view.get("duplicate_of") else str(view.get("status"))
-        table.add_row(
-            label(view.get("id")),
-            cut(view.get("name")),
-            label(status, _STYLES.get(status, "")),
-            cut(view.get("output")),
-            label(span(view.get("duration"))),
-            label(_since(view, "changed", now)),
-        )
-    return table
-
-
-def _failed(views: Sequence[Plain], now: float) -> RenderableType | None:
-    if not views:
-        return None
-    parts: list[RenderableType] = []
-    for view in views:
-        head = f"{view.get('name')}  ({view.get('id')}, {_since(view, 'changed', now)} ago, attempts: {view.get('attempts') or 0})"
-        parts += [label(head), Padding(_reason(view), (0, 0, 0, 2))]
-        if view.get("waits_for"):
-            parts.append(Padding(label(f"Its answer is not in the outbox yet: {_wanting(view)}", "yellow"), (0, 0, 0, 2)))
-    return Group(*parts)
 
 
 def error_view(error: Plain | None) -> RenderableType:
@@ -174,7 +63,8 @@ def error_view(error: Plain | None) -> RenderableType:
     return Group(label(f"{file}{error.get('what')}", "red"), *([label(error["advice"])] if error.get("advice") else []))
 
 
-def _reason(view: Plain) -> RenderableType:
+def reason(view: Plain) -> RenderableType:
+    """Why a job failed."""
     error = view.get("error")
     # the job's name stands beside it already
     return error_view({**error, "file": None} if error and error.get("file") == view.get("name") else error)
@@ -185,7 +75,8 @@ def refusal_view(refused: Plain) -> RenderableType:
     return Group(label(f"{refused.get('job')}:"), Padding(error_view(refused.get("error")), (0, 0, 0, 2)))
 
 
-def _since(view: Plain, key: str, now: float) -> str:
+def since(view: Plain, key: str, now: float) -> str:
+    """How long ago the time under `key` was."""
     return span(now - view[key]) if view.get(key) is not None else "-"
 
 
@@ -196,14 +87,14 @@ def job_view(job: Plain, now: float, *, bars: bool) -> RenderableType:
     rows: list[tuple[str, RenderableType]] = [
         ("job", label(job.get("id"))),
         ("name", label(job.get("name"))),
-        ("status", label(job.get("status"), _STYLES.get(str(job.get("status")), ""))),
+        ("status", label(job.get("status"), STYLES.get(str(job.get("status")), ""))),
         ("stage", label(job.get("stage"))),
         ("progress", _progress(job, bars=bars and running)),
         *((("speed", label(speed(job.get("speed")))), ("left", label(span(job.get("eta_seconds"))))) if running else ()),
         ("attempts", label(attempts)),
         ("audio", label(span(job.get("duration")))),
-        ("created", label(f"{_since(job, 'created', now)} ago")),
-        ("changed", label(f"{_since(job, 'changed', now)} ago")),
+        ("created", label(f"{since(job, 'created', now)} ago")),
+        ("changed", label(f"{since(job, 'changed', now)} ago")),
         ("output", label(job.get("output"))),
         ("outputs", _lines(job.get("outputs") or [])),
         ("folder", label(job.get("folder"))),
@@ -216,11 +107,11 @@ def job_view(job: Plain, now: float, *, bars: bool) -> RenderableType:
     if job.get("duplicate_of"):
         rows.append(("same as", label(job["duplicate_of"])))
     if job.get("waits_for"):
-        rows.append(("waits for", label(_wanting(job))))
+        rows.append(("waits for", label(wanting(job))))
     if job.get("error"):
         # whoever cancelled it knows better what to do than the failure of an attempt before
         is_over = job.get("status") == "cancelled"
-        rows.append(("last failure", label(job["error"].get("what"), "red")) if is_over else ("error", _reason(job)))
+        rows.append(("last failure", label(job["error"].get("what"), "red")) if is_over else ("error", reason(job)))
     rows += [(f"  {key}", label(value)) for key, value in flat(job.get("settings") or {})]
     return pairs(rows)
 
@@ -289,6 +180,6 @@ def checks_view(checks: Sequence[Plain]) -> RenderableType:
         found = label(check["found"])
         if check.get("advice"):
             found = Text("\n").join([found, label(f"→ {check['advice']}", "bold")])
-        table.add_row(label(check["level"], _STYLES[check["level"]]), label(check["subject"]), found)
+        table.add_row(label(check["level"], STYLES[check["level"]]), label(check["subject"]), found)
     fine, warnings, problems = (sum(check["level"] == level for check in checks) for level in ("ok", "warning", "problem"))
     return Group(table, Text(), Text(f"ok: {fine} · warnings: {warnings} · problems: {problems}"))

@@ -21,7 +21,7 @@ from trax.jobs.ledger import Ledger
 from trax.pipeline.lanes import Lanes
 from trax.service.purging import Purger
 from trax.service.receiving import Receiver
-from trax.service.views import job_details, job_view, status_view
+from trax.service.views import job_details, job_view, status_view, worker_view
 from trax.service.working import Workshop
 
 
@@ -148,8 +148,5 @@ class Commands:
         return {"waits_for": printable(str((job.error or {})["what"]))} if is_put_off else {}
 
     def _daemon(self) -> dict[str, Any]:
-        workers = [
-            {"lane": worker.lane, "pid": worker.pid, "busy": worker.is_busy, "rss_mb": round(worker.memory / 2**20, 1)}
-            for worker in self._lanes.workers()
-        ]
+        workers = [worker_view(worker) for worker in self._lanes.workers()]
         return {"pid": os.getpid(), "version": __version__, "started": self._started, "workers": workers}

@@ -13,6 +13,7 @@ from trax.jobs.folders import StateFolders
 from trax.jobs.job import Job, Status
 from trax.jobs.ledger import Ledger
 from trax.jobs.outputs import ERROR_ENDING
+from trax.pipeline.lanes import WorkerView
 
 #: How many jobs a status lists: of those that wait, and of the finished and the failed ones.
 _QUEUED, _RECENT = 50, 10
@@ -42,6 +43,26 @@ def job_view(job: Job) -> dict[str, Any]:
         "missing_bytes": None,
         "duplicate_of": job.duplicate_of,
     }
+
+
+def worker_view(worker: WorkerView) -> dict[str, Any]:
+    """One worker: `budget_mb` is what its process may take with all its models, `models` what is loaded and what each costs.
+
+    `loads`, `loads_ahead` (of those, the ones nobody waited for) and `evictions` count since its start. `cache` is null until it
+    loads a model.
+    """
+    cache = worker.cache and {
+        "budget_mb": _mb(worker.cache.budget),
+        "loads": worker.cache.loads,
+        "loads_ahead": worker.cache.loads_ahead,
+        "evictions": worker.cache.evictions,
+        "models": [{"name": printable(model.name), "mb": _mb(model.memory)} for model in worker.cache.models],
+    }
+    return {"lane": worker.lane, "pid": worker.pid, "busy": worker.is_busy, "rss_mb": _mb(worker.memory), "cache": cache}
+
+
+def _mb(count: int) -> float:
+    return round(count / 2**20, 1)
 
 
 def status_view(
