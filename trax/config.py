@@ -51,6 +51,7 @@ Seconds = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
 Name = Annotated[str, _matching(r"\S(.*\S)?", "must not be empty")]
 Folder = Annotated[str, _matching(r"[^\0]*[^\0\s][^\0]*", "must be the path of a folder"), AfterValidator(_has_a_home)]
+Address = Annotated[str, _matching(r"https?://[^\s@?#]+", "must be an http(s) address without a user, a password or a query")]
 
 #: The extensions Trax can take at all; `intake.formats` chooses among them.
 KNOWN_FORMATS = (".mp3", ".mp4", ".wav", ".m4a", ".webm", ".flac", ".ogg", ".opus", ".mkv", ".mov", ".aac")
@@ -95,9 +96,7 @@ class Enhance(_Section):
     """Corrections by an OpenAI-compatible language model, only where the recogniser was in doubt."""
 
     model: Name = "deepseek-chat"
-    base_url: Annotated[str, _matching(r"https?://[^\s@?#]+", "must be an http(s) address without a user, a password or a query")] = (
-        "https://api.deepseek.com"
-    )
+    base_url: Address = "https://api.deepseek.com"
     system_prompt: str = ""
     user_prompt: str = ""
 
@@ -164,6 +163,12 @@ class Workers(_Section):
     hang_seconds: Seconds = 600.0
 
 
+class Models(_Section):
+    """Where models are pulled from."""
+
+    mirror: Address = "https://huggingface.co"
+
+
 class Log(_Section):
     """What is logged."""
 
@@ -200,6 +205,7 @@ class Settings(JobSettings):
     retention: Retention = Retention()
     retries: Retries = Retries()
     workers: Workers = Workers()
+    models: Models = Models()
     log: Log = Log()
 
     @model_validator(mode="after")

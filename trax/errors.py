@@ -10,6 +10,7 @@
     │   ├── DamagedRecording       the media library gives up on it
     │   └── NoAudio                a sound container without a sound track
     ├── ModelError             a model is missing, damaged or of the wrong kind
+    │   └── ModelUnreachable       where it comes from cannot be reached; another attempt can help
     ├── WorkerError            a worker process failed; another attempt can help
     │   ├── WorkerCrashed          it ended by itself or by a signal
     │   ├── WorkerOutOfMemory      it needed more memory than it is allowed
@@ -134,6 +135,14 @@ class ModelError(TraxError):
 
     code = "model"
     default_advice = "See `trax-ctl models list`; after mending the models, `trax-ctl retry` the job."
+
+
+class ModelUnreachable(ModelError):
+    """Where a model comes from cannot be reached, or broke off too often."""
+
+    code = "model-unreachable"
+    permanent = False
+    default_advice = "Check the network and try again: what has come is kept."
 
 
 class WorkerError(TraxError):

@@ -17,7 +17,7 @@ import yaml
 
 from trax import __version__
 from trax.cli.main import main
-from trax.cli.models import tool
+from trax.cli.tools import tool
 from trax.config import Retries, Settings, settings_hash, snapshot
 from trax.errors import DamagedRecording, JobError
 from trax.jobs import job as machine

@@ -49,7 +49,7 @@ def test_a_file_of_the_catalogue_brings_its_card_along(write_ggml, state_models,
     others = [entry for entry in catalogue().models if entry.name != known.name]
     monkeypatch.setattr("trax.models.adding.catalogue", lambda: catalogue().model_copy(update={"models": (*others, pinned)}))
     model = add(file, state_models)
-    assert (model.name, model.languages, model.licence, model.source) == (known.name, ("en",), "MIT", known.source)
+    assert (model.name, model.languages, model.licence, model.source) == (known.name, ("en",), "MIT", f"{known.source}/ggml.bin")
 
 
 def test_a_file_named_like_a_known_model_must_be_that_model(write_ggml, state_models):

@@ -14,9 +14,9 @@ from trax import __version__, files
 from trax.cli import checks, offline, render
 from trax.cli.checks import Check, FolderFacts
 from trax.cli.client import ask
-from trax.cli.models import tool
 from trax.cli.settings import load
 from trax.cli.terminal import Terminal
+from trax.cli.tools import tool
 from trax.config import Settings
 from trax.errors import ConfigError, DaemonAbsent, DaemonBusy, TraxError
 from trax.jobs.damaged import kept_beside

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from trax.cli import model_users, render, render_models
 from trax.cli.settings import load
 from trax.cli.terminal import Terminal
+from trax.cli.tools import tool
 from trax.config import Settings, snapshot
-from trax.errors import LedgerError, WorkerCrashed, WorkerHung, from_dict
+from trax.errors import LedgerError
+from trax.secrets import find
 
-#: Set-up fetches a wheel; verifying reads every byte of every model.
-_SECONDS = 1800.0
+_TOKEN: Literal["HUGGINGFACE_TOKEN"] = "HUGGINGFACE_TOKEN"  # noqa: S105 - its name, not itself
 _OPTIONS = {"add": ("name", "scope", "languages", "licence", "source", "window"), "setup": ("into",)}
 
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
-    """One of `list`, `add`, `remove`, `verify` and `setup`."""
+    """One of `list`, `pull`, `add`, `remove`, `verify` and `setup`."""
     settings = load(args)
     if args.action == "list":
         return _list(settings, terminal)
+    if args.action == "pull":
+        return _pull(settings, args.name, args.source, terminal)
     if args.action == "remove":
         return _remove(settings, args.name, terminal)
     given = {option: getattr(args, option) for option in _OPTIONS.get(args.action, ())}
@@ -60,6 +60,21 @@ def _list(settings: Settings, terminal: Terminal) -> int:
     return 0
 
 
+def _pull(settings: Settings, name: str, source: str | None, terminal: Terminal) -> int:
+    token = find(_TOKEN)
+    secrets: dict[str, str] = {} if token is None else {_TOKEN: token.get_secret_value()}
+    if source is not None and "://" not in source:
+        source = str(Path(source).absolute())
+    options = [f"--mirror={settings.models.mirror}"]
+    options += [f"--from={source}"] if source is not None else []
+    options += ["--quiet"] if terminal.json else []
+    result = tool(settings, "models", "pull", *options, "--", name, watched=terminal, secrets=secrets)
+    terminal.data(result, render.label(name))
+    if not result["is_new"]:
+        terminal.note("It was installed already, and is whole: nothing was fetched.")
+    return 0
+
+
 def _remove(settings: Settings, name: str, terminal: Terminal) -> int:
     place = settings.state_folder / "models" / name
     usable = [Path(model["path"]) for model in tool(settings, "models", "list")["models"] if model["name"] == name and model["path"]]
@@ -68,38 +83,3 @@ def _remove(settings: Settings, name: str, terminal: Terminal) -> int:
     result = tool(settings, "models", "remove", "--", name)
     terminal.data(result, render.label(name))
     return 0
-
-
-def tool(settings: Settings, *words: str) -> dict[str, Any]:
-    """The answer of the workers' tools to a command such as `models list`.
-
-    Raises:
-        TraxError: What the tool says went wrong.
-        WorkerCrashed: It ended without an answer.
-        WorkerHung: It did not end in time.
-    """
-    # -P: never import from the working directory, where anything may lie
-    command = [sys.executable, "-P", "-m", "trax.worker.tools", *_with_state(words, settings.state_folder)]
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise WorkerHung(f"The models' tool did not end within {_SECONDS / 60:.0f} minutes.") from error
-    try:
-        answer = json.loads(done.stdout)
-    except ValueError:
-        answer = None
-    if not isinstance(answer, dict):
-        said = (done.stderr.decode(errors="backslashreplace").strip().splitlines() or ["nothing"])[-1]
-        how = f"by signal {-done.returncode}" if done.returncode < 0 else f"with exit code {done.returncode}"
-        advice = "Install Trax again; signal 4 (illegal instruction) means that this CPU is too old for the engines."
-        raise WorkerCrashed(f"The models' tool ended {how} and said: {said}", advice=advice)
-    if isinstance(answer.get("error"), dict):
-        raise from_dict(answer["error"])
-    return answer
-
-
-def _with_state(words: Sequence[str], state: Path) -> list[str]:
-    """The words with the state folder before a `--`, after which all are file names."""
-    options = ["--state", str(state), "--json"]
-    at = words.index("--") if "--" in words else len(words)
-    return [*words[:at], *options, *words[at:]]

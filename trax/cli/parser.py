@@ -244,9 +244,9 @@ def _models(commands: Subparsers) -> None:
     parser = _command(
         commands,
         "models",
-        "list, add, remove or check the models",
+        "list, pull, add, remove or check the models",
         "",
-        "  trax-ctl models list\n  trax-ctl models add ggml-small.en-q8_0.bin\n  trax-ctl models verify",
+        "  trax-ctl models list\n  trax-ctl models pull small.en\n  trax-ctl models verify",
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, title="actions")
     _command(
@@ -258,6 +258,19 @@ def _models(commands: Subparsers) -> None:
         "the download, the memory it needs, languages, licence, where it lies.",
         "  trax-ctl models list\n  trax-ctl models list --json",
     )
+    pull = _command(
+        actions,
+        "pull",
+        "fetch a model of the catalogue and install it",
+        "Trax uses the network for this alone. What broke off, or was stopped by Ctrl-C, goes on where it stopped: give the same command\n"
+        "again. What comes must have the hash that the catalogue knows; where nobody published one, it is pinned: later pulls must bring\n"
+        "the same.",
+        "  trax-ctl models pull small.en\n  trax-ctl models pull small.en --from /media/usb\n"
+        "  trax-ctl models pull small.en --from https://files.example.org/models",
+    )
+    pull.add_argument("name", metavar="NAME", help="the model's name, as `trax-ctl models list` shows it")
+    source = "a folder with its files, or the address below which they lie (default: Hugging Face, or the mirror that models.mirror names)"
+    pull.add_argument("--from", metavar="DIR|URL", dest="source", help=source)
     add = _command(
         actions,
         "add",

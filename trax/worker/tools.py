@@ -1,13 +1,14 @@
 """`python -m trax.worker.tools`: what trax-ctl asks of this side of the process wall. One JSON document on stdout, messages on stderr.
 
     models list [SETTINGS]      {"models": [Model], "findings": [...], "catalogue": [Entry], "pairs": [Pair], "chosen": {role: name}}
+    models pull NAME            {"pulled": Model, "is_new": whether it was not installed already}; progress on stderr
     models add FILE             {"added": Model}
     models remove NAME          {"removed": path}
     models verify               {"verified": [name], "findings": [...]}; exit 1 when there are findings
     models setup [--into DIR]   {"made": path}
     doctor                      see `trax.worker.facts`
 
-Exit codes: 0 done, 1 failed (the document is {"error": TraxError.as_dict()}), 2 usage.
+Of these only `pull` and `setup` use the network. Exit codes: 0 done, 1 failed (the document is {"error": TraxError.as_dict()}), 2 usage.
 """
 
 from __future__ import annotations
@@ -84,6 +85,24 @@ def _add(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     return 0, {"added": model.to_plain()}
 
 
+def _pull(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
+    from trax.models.gathering import Source
+    from trax.models.places import is_address
+    from trax.models.pulling import pull
+    from trax.worker.pull_display import display
+
+    given, token = options.source, os.environ.get("HUGGINGFACE_TOKEN")
+    if given is None:
+        source = Source(options.mirror, token)
+    elif is_address(given):
+        source = Source(options.mirror, base=given)
+    else:
+        source = Source(options.mirror, folder=Path(given))
+    with display(quiet=options.quiet) as watching:
+        pulled = pull(options.name, _models(options), source, watching)
+    return 0, {"pulled": pulled.model.to_plain(), "is_new": pulled.is_new}
+
+
 def _remove(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     return 0, {"removed": str(remove(options.name, _models(options)))}
 
@@ -109,7 +128,7 @@ def _doctor(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     return 0, facts(_models(options))
 
 
-_TOOLS = {"list": _list, "add": _add, "remove": _remove, "verify": _verify, "setup": _setup, "doctor": _doctor}
+_TOOLS = {"list": _list, "pull": _pull, "add": _add, "remove": _remove, "verify": _verify, "setup": _setup, "doctor": _doctor}
 
 
 def _models(options: argparse.Namespace) -> Path:
@@ -136,6 +155,11 @@ def _parser() -> argparse.ArgumentParser:
     models = commands.add_parser("models", help="list, add, verify or set up models").add_subparsers(dest="tool", required=True)
     listing = models.add_parser("list", parents=[common], help="what is installed, and what can be")
     listing.add_argument("settings", nargs="?", help="what decides a job's result, as JSON: then what a job would use is told")
+    pulling = models.add_parser("pull", parents=[common], help="fetch a model of the catalogue and install it")
+    pulling.add_argument("name")
+    pulling.add_argument("--from", dest="source", metavar="DIR|URL", help="a folder with its files, or the address below which they lie")
+    pulling.add_argument("--mirror", default="https://huggingface.co", metavar="URL", help="what takes the place of huggingface.co")
+    pulling.add_argument("--quiet", action="store_true", help="show no progress")
     adding = models.add_parser("add", parents=[common], help="copy a Whisper ggml file into the state folder")
     adding.add_argument("file", type=Path)
     adding.add_argument("--name", help="what to call it; default: its name in the catalogue, or the file's")

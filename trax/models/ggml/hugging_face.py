@@ -126,14 +126,28 @@ def _number(config: Mapping[str, Any], name: str, file: Path) -> int:
     return value
 
 
-def _stored(folder: Path) -> dict[str, Stored]:
-    """The tensors of the one file, or of all shards."""
-    if (folder / _WEIGHTS).exists() or not (folder / _SHARDS).exists():
-        return stored_in(folder / _WEIGHTS)
+def files_of(folder: Path) -> tuple[Path, ...]:
+    """The files that `converted` reads, the configuration first. Raises ModelError as it does."""
+    index = [folder / _SHARDS] if _is_in_shards(folder) else []
+    return (folder / "config.json", _tokens(folder)[0], *index, *_weights(folder))
+
+
+def _is_in_shards(folder: Path) -> bool:
+    return not (folder / _WEIGHTS).exists() and (folder / _SHARDS).exists()
+
+
+def _weights(folder: Path) -> list[Path]:
+    """The one file, or all shards."""
+    if not _is_in_shards(folder):
+        return [folder / _WEIGHTS]
     index = _json(folder / _SHARDS).get("weight_map")
     if not isinstance(index, dict) or not all(isinstance(shard, str) and Path(shard).name == shard for shard in index.values()):
         raise ModelError("This is not an index of shards in the same folder.", file=str(folder / _SHARDS), advice=_ADVICE)
-    return {name: stored for shard in sorted(set(index.values())) for name, stored in stored_in(folder / shard).items()}
+    return [folder / shard for shard in sorted(set(index.values()))]
+
+
+def _stored(folder: Path) -> dict[str, Stored]:
+    return {name: stored for file in _weights(folder) for name, stored in stored_in(file).items()}
 
 
 def _check_shape(tensor: Expected, found: Mapping[str, Stored], folder: Path) -> None:
