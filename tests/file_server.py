@@ -11,6 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from trax.models.part import Part
+
+#: A file to be fetched, and its path on the server.
+DATA = bytes(range(256)) * 4000
+FILE = "/some/model.bin"
 #: Bytes sent at once.
 _PIECE = 64 * 1024
 
@@ -128,3 +133,24 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+class Watcher:
+    """A display and a clock that remember what they were told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.waits: list[float] = []
+        self.progress: list[tuple[int, int | None]] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def advance(self, _file: str, done: int, total: int | None) -> None:
+        self.progress.append((done, total))
+
+
+def arrived(part: Part, data: bytes) -> None:
+    """Asserts that a part is all of the data, and knows it."""
+    assert part.path.read_bytes() == data
+    assert (part.length, part.sha256, part.is_whole) == (len(data), hashlib.sha256(data).hexdigest(), True)

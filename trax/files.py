@@ -139,7 +139,8 @@ def appending(path: Path, mode: int = FILE_MODE) -> Iterator[IO[bytes]]:
     """
     with told("append to", path):
         tell("append", path)
-        with open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, mode), "ab", buffering=0) as handle:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, mode)
+        with os.fdopen(descriptor, "ab", buffering=0) as handle:
             sync_folder(path.parent)
             try:
                 yield handle

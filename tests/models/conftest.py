@@ -1,8 +1,11 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from file_server import FileServer
+from file_server import FILE, FileServer, Watcher
+
+from trax.models.download import Wanted, client, fetch
+from trax.models.part import Part
 
 
 @pytest.fixture
@@ -18,3 +21,21 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
     serving = FileServer()
     yield serving
     serving.stop()
+
+
+@pytest.fixture
+def watcher() -> Watcher:
+    return Watcher()
+
+
+@pytest.fixture
+def get(server: FileServer, tmp_path: Path, watcher: Watcher) -> Callable[..., Part]:
+    """Fetches a path of the server, or an address, and returns what came."""
+
+    def fetch_it(path: str = FILE, *, address: str | None = None, **wanted: object) -> Part:
+        part = Part(tmp_path / "downloads" / "model.bin")
+        with client() as http:
+            fetch(Wanted(address or server.address(path), **wanted), part, http, watcher, watcher.waits.append)
+        return part
+
+    return fetch_it

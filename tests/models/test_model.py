@@ -35,7 +35,15 @@ PLAIN = Model("m", "asr", "whisper", "/m.bin", None, "1", "open", ("en",), "MIT"
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"kind": "tts"}, {"engine": "kaldi"}, {"settings": ["threshold"]}, {"pulled": ["x"]}, {"languages": "en"}, {"size": "many"}, {"size": None}],
+    [
+        {"kind": "tts"},
+        {"engine": "kaldi"},
+        {"settings": ["threshold"]},
+        {"pulled": ["file"]},
+        {"languages": "en"},
+        {"size": "many"},
+        {"size": None},
+    ],
 )
 def test_values_of_the_wrong_shape_are_refused(wrong):
     with pytest.raises((TypeError, ValueError)):
