@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import wave
 from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
 
 import jiwer
+from clips import join
 
 from trax.asr.load import load_engine
 from trax.audio.decode import decode
@@ -20,7 +20,6 @@ from trax.models.model import Model
 Ctl = Callable[..., subprocess.CompletedProcess[str]]
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
-RATE = 8000  # of the clips
 
 
 def test_a_model_of_short_windows_is_added_and_hears_the_digits(
@@ -42,14 +41,3 @@ def test_a_model_of_short_windows_is_added_and_hears_the_digits(
         )
     heard = " ".join(word.text.lower() for segment in recognition.segments for word in segment.words)
     assert jiwer.wer(" ".join(NAMES[digit] for digit in said), heard) <= 0.1, heard
-
-
-def join(clips: list[Path], target: Path) -> None:
-    """One recording of the clips, with a third of a second of silence around each and a second after every eighth."""
-    with wave.open(str(target), "wb") as joined:
-        joined.setparams((1, 2, RATE, 0, "NONE", ""))
-        for number, clip in enumerate(clips):
-            with wave.open(str(clip), "rb") as source:
-                assert (source.getnchannels(), source.getsampwidth(), source.getframerate()) == (1, 2, RATE)
-                joined.writeframes(bytes(2 * (RATE // 3)) + source.readframes(source.getnframes()))
-            joined.writeframes(bytes(2 * RATE if number % 8 == 7 else 0))

@@ -123,8 +123,9 @@ def test_two_models_must_differ(tmp_path, same):
     if same != "name":
         key = "name" if same == "file" else same
         other[key] = one[key]
+    name = "own" if same == "name" else "other"
     with pytest.raises(ModelError, match=f"same {same}"):
-        read_catalogue(write(tmp_path, {**ENTRY, "files": [one]}, {**OTHER, "files": [other]} | ({"name": "own"} if same == "name" else {})))
+        read_catalogue(write(tmp_path, {**ENTRY, "files": [one]}, {**OTHER, "name": name, "files": [other]}))
 
 
 def test_files_of_one_name_in_two_places_are_two_files(tmp_path):

@@ -48,10 +48,12 @@ def installed(wheel, checkout, elsewhere, index, tmp_path_factory) -> Path:
     return folder
 
 
-def test_carries_what_ships_with_it(wheel):
+def test_carries_what_ships_with_it(wheel, checkout):
     names = set(zipfile.ZipFile(wheel).namelist())
     for name in ("models/ge2e.onnx", "models/catalogue.yaml", "config/trax.yaml", "systemd/traxd.service"):
         assert f"trax/_shipped/{name}" in names
+    models = {f"trax/_shipped/models/{path.name}" for path in (checkout / "models").iterdir()}
+    assert models <= names
     assert not [name for name in names if name.startswith(("tests/", "demo/", "inbox/"))]
 
 
