@@ -146,6 +146,13 @@ def test_bars_are_drawn_only_when_asked_for(view: Make, status: Make) -> None:
     assert "━" not in printed(render_status.status_view(running, 0.0, bars=False))
 
 
+def test_a_job_that_waits_for_a_worker_is_shown_in_no_stage_and_without_a_speed(view: Make, status: Make) -> None:
+    running = status(running=[view(status="running", stage=None, progress=0.03, waits_for="a worker")])
+    said = printed(render_status.status_view(running, 0.0, bars=False))
+    assert "waits for a worker" in said
+    assert "×" not in said
+
+
 def test_names_are_no_markup(view: Make, status: Make) -> None:
     assert "[red]x[/red]" in printed(render_status.status_view(status(queued=[view(name="[red]x[/red]")]), 0.0, bars=True), rich=True)
 

@@ -127,8 +127,33 @@ def test_progress_goes_from_nothing_to_everything_and_never_back(everything_done
     fractions = [progress.fraction for progress in told]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
-    assert {progress.stage for progress in told} == set(EVERYTHING)
+    assert {progress.stage for progress in told if progress.stage} == set(EVERYTHING)
     assert told[-1].audio_seconds == 4.0
+
+
+def test_while_a_job_waits_for_a_worker_it_is_in_no_stage(job):
+    """The transcription has to wait: for the embeddings, which begin beside it and end, and then some more."""
+    stages: list[str | None] = []
+    is_alone = asyncio.Event()
+
+    def follow(progress: Progress) -> None:
+        if stages[-1:] != [progress.stage]:
+            stages.append(progress.stage)
+        if stages[-2:] == ["embed", None]:
+            is_alone.set()
+
+    class Busy(Followed):
+        async def run(self, task: StageTask, on_progress: OnProgress) -> dict[str, Any]:
+            if task.kind == "transcribe":
+                await is_alone.wait()
+            on_progress(0.0)
+            (job.folder / str(task.output)).write_text('{"language": "en", "segments": []}')
+            return {}
+
+    artefacts.forget(job.folder, TRANSCRIBE)
+    (job.folder / "embeddings.npz").unlink()
+    asyncio.run(asyncio.wait_for(run_stages(job, Busy(None), follow), 30))
+    assert stages == [None, "embed", None, "transcribe"]
 
 
 # -- what runs again

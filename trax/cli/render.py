@@ -160,7 +160,7 @@ def progress_view(moving: Sequence[Plain], count: int) -> RenderableType:
         cpu, memory = item.get("cpu_percent"), item.get("memory_mb")
         table.add_row(
             cut(item.get("name")),
-            label(item.get("stage")),
+            label(item.get("stage") or "waits"),
             ProgressBar(total=1.0, completed=item.get("fraction") or 0.0, width=BAR_WIDTH),
             label(percent(item.get("fraction"))),
             label(speed(item.get("speed"))),

@@ -82,7 +82,7 @@ def _running(views: Sequence[Plain], *, bars: bool) -> Table | None:
         table.add_row(
             label(view.get("id")),
             cut(view.get("name")),
-            label(view.get("stage")),
+            cut(f"waits for {wanting(view)}" if view.get("waits_for") else view.get("stage")),
             *bar,
             label(percent(view.get("progress"))),
             label(speed(view.get("speed"))),

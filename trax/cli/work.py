@@ -116,7 +116,7 @@ class _Lines:
         self._begun: set[tuple[str, str]] = set()
 
     def __call__(self, progress: Progress) -> None:
-        if (progress.job, progress.stage) not in self._begun:  # stages side by side report in turn
+        if progress.stage and (progress.job, progress.stage) not in self._begun:  # stages side by side report in turn
             self._begun.add((progress.job, progress.stage))
             self._terminal.note(f"{progress.name}: {progress.stage}")
 

@@ -52,9 +52,12 @@ def work_on(job: Job, folders: StateFolders) -> Work:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a job is: `stage` began or moves, `fraction` of the whole is done; `audio_seconds` once they are known."""
+    """How far a job is: `stage` began, moves or ended, `fraction` of the whole is done; `audio_seconds` once they are known.
 
-    stage: str
+    `stage` is None while the job stands still: whatever of it could go on waits for a worker.
+    """
+
+    stage: str | None
     fraction: float
     audio_seconds: float | None
 
@@ -83,6 +86,8 @@ class _Run:
         self._files = {stage.makes: stage.file for stage in self.stages}
         self._fractions = {stage.name: 0.0 for stage in self.stages}
         self._left: list[Stage] = []
+        #: The stages that are with the lanes, and whether a worker has begun with them.
+        self._has_begun: dict[Stage, bool] = {}
 
     async def complete(self) -> None:
         """Run what must run. Raises the first TraxError of a stage; the stages beside it are cancelled."""
@@ -153,9 +158,15 @@ class _Run:
         def follow(fraction: float) -> None:
             nonlocal began
             began = began or time.monotonic()  # the first that is heard is that the work begins: until then it waited for a worker
+            self._has_begun[stage] = True
             self._tell(stage, fraction)
 
-        result = await self._lanes.run(task, follow)
+        self._has_begun[stage] = False
+        self._tell(stage, 0.0)
+        try:
+            result = await self._lanes.run(task, follow)
+        finally:
+            del self._has_begun[stage]
         if stage == PLAN:
             self._check_plan(result)
         made = Made(self._expected(stage), result, time.monotonic() - began)
@@ -175,7 +186,9 @@ class _Run:
         self._fractions[stage.name] = max(fraction, self._fractions[stage.name])
         media = self.made.get("pcm")
         seconds = media.result.get("duration") if media else None
-        self._on_progress(Progress(stage.name, overall_progress(self.stages, self._fractions), seconds))
+        stands_still = self._has_begun and not any(self._has_begun.values())
+        name = None if stands_still else stage.name
+        self._on_progress(Progress(name, overall_progress(self.stages, self._fractions), seconds))
 
 
 async def _all_or_first_error(tasks: list[asyncio.Task[None]]) -> None:

@@ -136,6 +136,8 @@ class Commands:
         if live is None:
             return waits
         now = time.monotonic()
+        if live.stage is None and not waits:
+            waits = {"waits_for": "a worker"}
         return {**waits, "stage": live.stage, "progress": live.fraction, "speed": live.speed(now), "eta_seconds": live.eta_seconds(now)}
 
     def _waits_for(self, job: Job) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from trax.pipeline.publish import publish, stage
 from trax.pipeline.runner import Progress as StageProgress
 from trax.pipeline.runner import Work, run_stages
 from trax.pipeline.stages import snapshot_of
-from trax.service.progress import Live
+from trax.service.progress import Live, followed
 from trax.service.threads import to_the_end
 
 _SAMPLE_SECONDS = 1.0
@@ -35,11 +35,14 @@ _SAMPLE_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far one recording is. `speed` is audio time over processing time; CPU (per cent of a core) and memory (MB) are of all workers."""
+    """How far one recording is; `stage` is None while it waits for a worker.
+
+    `speed` is audio time over processing time; CPU (per cent of a core) and memory (MB) are of all workers.
+    """
 
     job: str
     name: str
-    stage: str
+    stage: str | None
     fraction: float
     speed: float | None
     cpu_percent: float | None
@@ -155,12 +158,13 @@ async def _transcribe_one(
 
 
 def _teller(job: str, name: str, gauge: _Gauge, on_progress: Callable[[Progress], None]) -> Callable[[StageProgress], None]:
-    began = time.monotonic()
+    live: Live | None = None
 
     def tell(progress: StageProgress) -> None:
+        nonlocal live
         gauge.sample()
-        speed = Live(progress.stage, progress.fraction, progress.audio_seconds, began, 0.0).speed(time.monotonic())
-        on_progress(Progress(job, name, progress.stage, progress.fraction, speed, gauge.cpu_percent, gauge.memory_mb))
+        live = followed(live, progress, now := time.monotonic())
+        on_progress(Progress(job, name, live.stage, live.fraction, live.speed(now), gauge.cpu_percent, gauge.memory_mb))
 
     return tell
 

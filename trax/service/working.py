@@ -34,7 +34,7 @@ from trax.pipeline.runner import Products, Progress, run_stages, work_on
 from trax.pipeline.stages import PLAN, STAGES, snapshot_of
 from trax.service.endings import Endings
 from trax.service.heartbeat import ComesRound
-from trax.service.progress import Live
+from trax.service.progress import Live, followed
 from trax.service.room import LOOK_AGAIN, Room, Waiting
 from trax.service.threads import to_the_end
 
@@ -228,13 +228,11 @@ class Workshop:
     def _current(self, job: Job) -> Job:
         """The job as the ledger has it, with the stage it is in: what the ledger hears of a stage is where a run ended."""
         current = self._ledger.get(job.id) or job
-        live = self.live.get(job.id)
-        return jobs.enter_stage(current, live.stage, time.time()) if live and current.status is Status.RUNNING else current
+        stage = live.stage if (live := self.live.get(job.id)) else None
+        return jobs.enter_stage(current, stage, time.time()) if stage and current.status is Status.RUNNING else current
 
     def _follow(self, job_id: str, progress: Progress) -> None:
-        known = self.live.get(job_id)
-        told = progress.stage, progress.fraction, progress.audio_seconds
-        self.live[job_id] = Live(*told, time.monotonic(), progress.fraction) if known is None else known.moved(*told)
+        self.live[job_id] = followed(self.live.get(job_id), progress, time.monotonic())
 
     def _failed(self, job: Job, error: TraxError) -> Job:
         error.file = error.file or printable(job.source_name)
