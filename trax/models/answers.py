@@ -62,7 +62,7 @@ def check_length(response: httpx.Response, expected: int | None) -> None:
 def continues(response: httpx.Response, origin: Origin, have: int) -> bool:
     """Whether a 206 brings what comes after the first `have` bytes of the very file that a part belongs to."""
     found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", "").strip(), re.ASCII)
-    if found is None or int(found[1]) != have or found[2] not in {"*", str(origin.size)}:
+    if found is None or int(found[1]) != have or not (origin.size is None or found[2] in {"*", str(origin.size)}):
         return False
     return validator(response) in {"", origin.validator}
 

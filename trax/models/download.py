@@ -144,7 +144,7 @@ def _check_room(part: Part, total: int | None, more: int) -> None:
     folder = next(each for each in part.path.parents if each.is_dir())
     free, needed = files.free_bytes(folder), (total or 0) - part.length + more
     if needed > free:
-        raise DiskFull(f"{size(needed)} more are needed, and {size(free)} are free.", file=str(folder), advice=_advice(part.length))
+        raise DiskFull(f"{size(needed)} more are needed, and {size(free)} are free.", file=str(folder))
 
 
 def _body(response: httpx.Response, part: Part, total: int | None, display: Display) -> Iterator[bytes]:
@@ -157,10 +157,6 @@ def _body(response: httpx.Response, part: Part, total: int | None, display: Disp
             raise ModelError(what, advice="Check the mirror, or the address after --from.")
         yield chunk
         display.advance(part.path.name, part.length, total)
-
-
-def _advice(have: int) -> str:
-    return "Make room and give the same command again" + (": it goes on where it stopped." if have else ".")
 
 
 def _wait(error: Exception, failures: int) -> float | None:

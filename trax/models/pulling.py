@@ -13,7 +13,7 @@ from pathlib import Path
 
 from trax import files
 from trax.disk import told
-from trax.errors import Cancelled, ModelError
+from trax.errors import Cancelled, DiskFull, ModelError, StorageError
 from trax.models.catalogue import Entry, catalogue, settings_of
 from trax.models.download import Display, Sleep
 from trax.models.gathering import Arrived, Source, fetched, found, room_for_downloads
@@ -30,6 +30,7 @@ from trax.models.store import read_card
 from trax.text import size
 
 _CONFIG = "config.json"
+_AGAIN = "the same command again: it goes on where it stopped."
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,11 @@ def pull(name: str, state_models: Path, source: Source, display: Display, sleep:
             model = _made(entry, arrived, expected, state_models, source, display)
         except KeyboardInterrupt:
             kept = sum(path.stat().st_size for path in folder.iterdir()) if folder.is_dir() else 0
-            advice = "Give the same command again: it goes on where it stopped."
-            raise Cancelled(f"Stopped; {size(kept)} of {name} are kept.", advice=advice) from None
+            raise Cancelled(f"Stopped; {size(kept)} of {name} are kept.", advice=f"Give {_AGAIN}") from None
+        except StorageError as error:
+            mend = "Make room" if isinstance(error, DiskFull) else "Mend that"
+            advice = f"{mend} and give {_AGAIN}" if error.advice == error.default_advice else error.advice
+            raise type(error)(error.what, file=error.file, advice=advice) from error
         files.remove_tree(folder)
     return Pulled(model, is_new=True)
 

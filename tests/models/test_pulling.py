@@ -1,0 +1,311 @@
+"""Pulling whole models from a real server or a folder: what is installed, what is refused, and what is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import ggml
+import pytest
+from file_server import Fault, Served
+from hugging_face import lay_out
+from safetensors.numpy import save_file
+
+from trax.errors import Cancelled, DiskFull, ModelError, ModelUnreachable
+from trax.files import locked, sha256_of
+from trax.models.adding import add
+from trax.models.catalogue import Catalogue, Entry, File, catalogue
+from trax.models.gathering import Source
+from trax.models.ggml.file import read
+from trax.models.pulling import pull
+from trax.models.store import installed, survey, verify
+
+FILE = "ggml-own.bin"
+FOLDER = "/someone/own/resolve/main"
+MODEL = f"{FOLDER}/{FILE}"
+PARTS = ("config.json", "vocab.json", "model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory) -> Path:
+    """A model that can be quantised."""
+    path = tmp_path_factory.mktemp("published") / FILE
+    ggml.write(path, width=32)
+    return path
+
+
+@pytest.fixture(scope="module")
+def theirs(file, tmp_path_factory) -> Path:
+    """The same model as a folder of Hugging Face."""
+    folder = tmp_path_factory.mktemp("hugging-face") / "own"
+    save_file(lay_out(read(file), folder), folder / "model.safetensors")
+    return folder
+
+
+@pytest.fixture
+def publish(monkeypatch, server):
+    """Put the model into the catalogue as told."""
+
+    def put(*files: File, **told: object) -> Entry:
+        plain = {"name": "own", "kind": "asr", "engine": "whisper", "origin": "download", "languages": ["en"], "licence": "CC0-1.0"}
+        entry = Entry(**plain | {"source": f"https://huggingface.co{FOLDER}", "files": files} | told)
+        known = Catalogue(models=(*catalogue().models, entry))
+        monkeypatch.setattr("trax.models.pulling.catalogue", lambda: known)
+        return entry
+
+    return put
+
+
+@pytest.fixture
+def served(server, publish, file) -> Entry:
+    """The model, published with its hash, on a server."""
+    server.files[MODEL] = Served(file.read_bytes())
+    return publish(File(name=FILE, size=file.stat().st_size, sha256=sha256_of(file)))
+
+
+@pytest.fixture
+def pull_it(server, state_models, watcher):
+    def pulling(name: str = "own", **source: object):
+        return pull(name, state_models, Source(**{"mirror": server.address(), **source}), watcher, watcher.waits.append)
+
+    return pulling
+
+
+def left(state_models: Path) -> set[str]:
+    """What lies in the folder of models."""
+    return {str(path.relative_to(state_models)) for path in state_models.rglob("*") if path.is_file()} - {".lock"}
+
+
+def weights(path: Path) -> dict[str, bytes]:
+    return {name: tensor.data.tobytes() for name, tensor in read(path).tensors.items()}
+
+
+INSTALLED = {"own/card.json", "own/model.bin", ".downloads/own.lock"}
+
+
+def test_a_model_comes_from_a_mirror_and_is_installed(served, pull_it, state_models, file, server):
+    pulled = pull_it()
+    model = pulled.model
+    assert pulled.is_new
+    assert (model.name, model.sha256, model.licence, model.scope, model.languages) == ("own", sha256_of(file), "CC0-1.0", "open", ("en",))
+    assert (model.source, model.version) == (served.source, model.sha256[:12])
+    assert model.pulled == {"from": server.address(), "files": {FILE: model.sha256}, "pinned": []}
+    assert model.settings["parameters"] > 0
+    assert model in installed(state_models)
+    assert verify(state_models) == survey(state_models).findings == ()
+    assert left(state_models) == INSTALLED
+    assert stat.S_IMODE(Path(model.path).stat().st_mode) == 0o640
+
+
+def test_what_is_installed_is_not_fetched_again(served, pull_it, server):
+    first = pull_it()
+    again = pull_it()
+    assert (again.model, again.is_new) == (first.model, False)
+    assert len(server.asked) == 1
+
+
+def test_nor_what_was_added_by_hand(served, pull_it, server, state_models, file):
+    add(file, state_models, name="own")
+    assert not pull_it().is_new
+    assert server.asked == []
+
+
+def test_another_model_of_that_name_stays(served, pull_it, server, state_models, write_ggml):
+    add(write_ggml(), state_models)
+    with pytest.raises(ModelError, match=r"another model named own.*models remove own"):
+        pull_it()
+    assert server.asked == []
+
+
+def test_one_that_is_damaged_is_told(served, pull_it):
+    path = Path(pull_it().model.path)
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(ModelError, match=r"has changed.*models remove own"):
+        pull_it()
+    path.unlink()
+    with pytest.raises(ModelError, match=r"missing.*models remove own"):
+        pull_it()
+
+
+def test_another_file_is_refused_and_dropped(served, pull_it, server, state_models, file):
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    server.files[MODEL] = Served(bytes(data))
+    with pytest.raises(ModelError, match=f"not the file it has to be.*the published one is {sha256_of(file)}"):
+        pull_it()
+    assert left(state_models) == {".downloads/own.lock"}
+    server.files[MODEL] = Served(file.read_bytes())
+    assert pull_it().is_new
+
+
+def test_what_broke_off_is_kept_for_the_next_pull(served, pull_it, server, state_models, file):
+    half = file.stat().st_size // 2
+    server.faults.extend([Fault(cut=half), *(Fault(cut=0) for _ in range(4))])
+    with pytest.raises(ModelUnreachable, match="what has come is kept"):
+        pull_it()
+    assert (state_models / ".downloads" / "own" / FILE).stat().st_size == half
+    assert survey(state_models).findings == ()
+    server.asked.clear()
+    assert pull_it().model.sha256 == sha256_of(file)
+    assert [headers["range"] for _, headers in server.asked] == [f"bytes={half}-"]
+
+
+def test_ctrl_c_keeps_what_has_come(served, pull_it, server, watcher, monkeypatch):
+    def stop(_file, done, _total):
+        if done > 1_000_000:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(watcher, "advance", stop)
+    with pytest.raises(Cancelled, match=r"Stopped; 1\.\d MB of own are kept.*same command again"):
+        pull_it()
+    monkeypatch.undo()
+
+
+def test_a_second_pull_of_the_same_is_told(served, pull_it, state_models, server):
+    (state_models / ".downloads").mkdir(parents=True)
+    with locked(state_models / ".downloads" / "own.lock") as ours:
+        assert ours
+        with pytest.raises(ModelError, match="pulled already at this moment"):
+            pull_it()
+    assert server.asked == []
+
+
+def test_it_is_quantised_on_the_way(pull_it, publish, server, file, state_models):
+    server.files[MODEL] = Served(file.read_bytes())
+    publish(File(name=FILE, sha256=sha256_of(file)), quantise="q8_0")
+    model = pull_it().model
+    assert model.settings["weights"] == "q8_0"
+    assert model.size < file.stat().st_size
+    assert model.pulled["files"] == {FILE: sha256_of(file)}
+    assert {tensor.kind for tensor in read(Path(model.path)).tensors.values()} == {"q8_0", "f16", "f32"}
+    assert verify(state_models) == ()
+    assert not pull_it().is_new
+
+
+def test_it_is_converted_on_the_way(pull_it, publish, server, file, theirs, state_models):
+    for name in PARTS:
+        server.files[f"{FOLDER}/{name}"] = Served((theirs / name).read_bytes())
+    publish(*(File(name=name, sha256=sha256_of(theirs / name)) for name in PARTS), convert="hugging-face")
+    model = pull_it().model
+    assert weights(Path(model.path)) == weights(file)
+    assert set(model.pulled["files"]) == set(PARTS)
+    assert left(state_models) == INSTALLED
+
+
+@pytest.mark.usefixtures("unknown")
+class TestPins:
+    @pytest.fixture
+    def unknown(self, server, publish, file) -> Entry:
+        server.files[MODEL] = Served(file.read_bytes())
+        return publish(File(name=FILE))
+
+    def test_a_hash_that_nobody_published_is_pinned_and_told(self, pull_it, state_models, file, watcher):
+        model = pull_it().model
+        assert model.pulled["pinned"] == [FILE]
+        assert json.loads((state_models / ".pins.json").read_text()) == {"own": {FILE: sha256_of(file)}}
+        assert sha256_of(file) in watcher.notes[-1]
+        assert survey(state_models).findings == ()
+
+    def test_what_comes_later_must_have_it(self, pull_it, server, state_models, file, write_ggml):
+        for path in Path(pull_it().model.path).parent.iterdir():
+            path.unlink()
+        (state_models / "own").rmdir()
+        server.files[MODEL] = Served(write_ggml("other.bin", width=4).read_bytes())
+        with pytest.raises(ModelError, match=f"at the first pull it was {sha256_of(file)}.*pins.json"):
+            pull_it()
+        server.files[MODEL] = Served(file.read_bytes())
+        model = pull_it().model
+        assert (model.sha256, model.pulled["pinned"]) == (sha256_of(file), [])
+
+    def test_what_is_no_model_is_not_pinned_and_not_kept(self, pull_it, server, state_models, file):
+        server.files[MODEL] = Served(file.read_bytes()[:-1000])
+        with pytest.raises(ModelError, match="cut short"):
+            pull_it()
+        assert left(state_models) == {".downloads/own.lock"}
+        server.files[MODEL] = Served(file.read_bytes())
+        assert pull_it().is_new
+
+    @pytest.mark.parametrize("damage", ["{", "[]", '{"own": {"ggml-own.bin": "x"}}', '{"own": 3}'])
+    def test_damaged_pins_are_told(self, pull_it, state_models, server, damage):
+        state_models.mkdir(parents=True)
+        (state_models / ".pins.json").write_text(damage)
+        with pytest.raises(ModelError, match=r"pinned hashes is damaged"):
+            pull_it()
+        assert server.asked == []
+
+
+@pytest.mark.usefixtures("served")
+class TestFromAFolder:
+    def test_the_file_of_the_catalogue_is_found_and_stays(self, pull_it, server, file, state_models):
+        model = pull_it(folder=file.parent).model
+        assert (model.sha256, model.pulled["from"]) == (sha256_of(file), str(file.parent))
+        assert file.is_file()
+        assert server.asked == []
+        assert left(state_models) == INSTALLED
+
+    def test_a_folder_of_hugging_face_is_converted(self, pull_it, theirs, file):
+        model = pull_it(folder=theirs).model
+        assert weights(Path(model.path)) == weights(file)
+        assert model.pulled["pinned"] == sorted(PARTS)
+        assert not pull_it(folder=theirs).is_new
+
+    def test_another_file_is_refused_and_stays(self, pull_it, tmp_path, write_ggml):
+        path = write_ggml(FILE)
+        with pytest.raises(ModelError, match="the published one is"):
+            pull_it(folder=tmp_path)
+        assert path.is_file()
+
+    def test_a_model_of_other_languages_is_refused(self, publish, pull_it, theirs, state_models):
+        publish(File(name=FILE), languages=["en", "de"])
+        with pytest.raises(ModelError, match="not own: its vocabulary lacks de"):
+            pull_it(folder=theirs)
+        assert left(state_models) == {".downloads/own.lock"}
+
+    @pytest.mark.parametrize("folder", [".", "none"])
+    def test_an_empty_one_is_told_with_what_it_should_hold(self, pull_it, tmp_path, folder):
+        with pytest.raises(ModelError, match=f"not in this folder.*{FILE}.*config.json"):
+            pull_it(folder=tmp_path / folder)
+
+
+def test_it_comes_from_another_address(served, pull_it, server, file):
+    server.files = {f"/files/{FILE}": server.files[MODEL]}
+    assert pull_it(base=server.address("/files"), mirror="https://nowhere.invalid").model.pulled["from"] == server.address("/files")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("smal.en", r"no model named 'smal.en'.*Did you mean small.en\?"),
+        ("../escape", "no model named"),
+        ("ge2e", "models setup"),
+        ("silero-vad", "comes with Trax"),
+        ("wespeaker-resnet34", "cannot load"),
+    ],
+)
+def test_what_cannot_be_pulled_is_told_before_anything_is_made(pull_it, state_models, name, words):
+    with pytest.raises(ModelError, match=words):
+        pull_it(name)
+    assert not state_models.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_pulls_belongs_to_the_user_of_the_service(served, pull_it, server, state_models):
+    state_models.parent.mkdir()
+    os.chown(state_models.parent, 4711, 4712)
+    server.faults.extend([Fault(cut=1_000_000), *(Fault(cut=0) for _ in range(4))])
+    with pytest.raises(ModelUnreachable):
+        pull_it()
+    assert all(path.stat().st_uid == 4711 for path in state_models.rglob("*"))
+    pull_it()
+    assert all((path.stat().st_uid, path.stat().st_gid) == (4711, 4712) for path in state_models.rglob("*"))
+
+
+def test_lack_of_room_for_what_is_made_is_told_first(pull_it, publish, server, file, monkeypatch):
+    size = file.stat().st_size
+    server.files[MODEL] = Served(file.read_bytes())
+    publish(File(name=FILE, size=size, sha256=sha256_of(file)), quantise="q8_0")
+    monkeypatch.setattr("trax.models.download.files.free_bytes", lambda _folder: int(1.5 * size))
+    with pytest.raises(DiskFull, match=r"are free.*Make room and give the same command again"):
+        pull_it()
