@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from ggml import write
 
+from trax.asr.whisper import Whisper
 from trax.audio.pcm import SAMPLE_RATE, Pcm
 from trax.models.model import Model
+from trax.transcript import Span, Word
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
@@ -73,6 +75,29 @@ def talk_of_digits(sample) -> Callable[[int], tuple[np.ndarray, list[tuple[str, 
         return np.concatenate([*sounds, np.zeros(SAMPLE_RATE)]), reference
 
     return make
+
+
+@pytest.fixture
+def hear(talk_of_digits, pcm_of) -> Callable[..., list[Word]]:
+    """The words that a model hears in a talk of so many digits (or its first seconds), in windows of so many seconds."""
+
+    def heard(model: Path, count: int, window: float, seconds: float | None = None) -> list[Word]:
+        samples, _ = talk_of_digits(count)
+        end = seconds or len(samples) / SAMPLE_RATE
+        engine = Whisper(whisper(model, window_seconds=window, temperature_inc=0.0))
+        with pcm_of(samples) as pcm:
+            recognition = engine.transcribe(
+                pcm,
+                (Span(0.0, end),),
+                language="en",
+                vocabulary=(),
+                threads=1,
+                on_progress=lambda _: None,
+                is_cancelled=lambda: False,
+            )
+        return [word for segment in recognition.segments for word in segment.words]
+
+    return heard
 
 
 def voice(path: Path) -> np.ndarray:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from trax.asr.whisper import Whisper
 from trax.models.ggml.check import check_whole
 from trax.models.ggml.file import read, write
+from trax.models.ggml.quantize import quantized
 from trax.models.ggml.widen import DIMENSIONS, widened
-from trax.transcript import Span
 
 #: Vocabulary, then context, width, heads and layers of encoder and decoder, then mel bands, as the published models' files say; the last
 #: has the English vocabulary and 80 bands of the model that it is made from.
@@ -22,28 +21,6 @@ PUBLISHED = {
 SECONDS = 4.0  # a short window, which costs a large model less
 
 
-@pytest.fixture
-def hear(whisper_card, talk_of_digits, pcm_of):
-    """The words that a model hears in a few seconds of digits."""
-    samples, _ = talk_of_digits(4)
-
-    def heard(path):
-        engine = Whisper(whisper_card(path, window_seconds=SECONDS, temperature_inc=0.0))
-        with pcm_of(samples) as pcm:
-            recognition = engine.transcribe(
-                pcm,
-                (Span(0.0, SECONDS - 0.1),),
-                language="en",
-                vocabulary=(),
-                threads=1,
-                on_progress=lambda _: None,
-                is_cancelled=lambda: False,
-            )
-        return [word for segment in recognition.segments for word in segment.words]
-
-    return heard
-
-
 @pytest.mark.parametrize("name", DIMENSIONS)
 def test_the_words_stay(hear, whisper_model, tmp_path, name):
     file = tmp_path / "wide.bin"
@@ -51,10 +28,22 @@ def test_the_words_stay(hear, whisper_model, tmp_path, name):
     header = check_whole(file)
     fields = ("audio_context", "audio_width", "audio_heads", "audio_layers", "text_context", "text_width", "text_heads", "text_layers")
     assert tuple(getattr(header, field) for field in ("vocabulary", *fields, "mels")) == PUBLISHED[name]
-    expected, found = hear(whisper_model), hear(file)
+    expected, found = (hear(model, 4, SECONDS, SECONDS - 0.1) for model in (whisper_model, file))
     file.unlink()  # pytest keeps what tests leave, and this is large
     assert len(expected) >= 3
     assert [word.text for word in found] == [word.text for word in expected]
     # sums in another order round otherwise, now and then to another step of an eight-bit activation
     assert [(word.start, word.end) for word in found] == [pytest.approx((word.start, word.end), abs=0.05) for word in expected]
     assert [word.score for word in found] == pytest.approx([word.score for word in expected], abs=0.05)
+
+
+def test_unquantised_a_talk_stays_to_the_hundredth_of_a_second(hear, whisper_model, tmp_path):
+    """Without eight-bit activations nothing is left of the difference but the last digits of the scores."""
+    small, wide = tmp_path / "small.bin", tmp_path / "wide.bin"
+    model = quantized(read(whisper_model), "f16")
+    write(model, small)
+    write(widened(model, DIMENSIONS["tiny.en"]), wide)
+    expected, found = (hear(file, 12, 6.0) for file in (small, wide))
+    assert len(expected) >= 10
+    assert [(word.text, word.start, word.end) for word in found] == [(word.text, word.start, word.end) for word in expected]
+    assert [word.score for word in found] == pytest.approx([word.score for word in expected], abs=0.02)
