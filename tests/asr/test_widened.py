@@ -21,6 +21,7 @@ PUBLISHED = {
 SECONDS = 4.0  # a short window, which costs a large model less
 
 
+@pytest.mark.timeout(1200)  # the largest takes seconds of its own, but minutes where the processors are busy
 @pytest.mark.parametrize("name", DIMENSIONS)
 def test_the_words_stay(hear, whisper_model, tmp_path, name):
     file = tmp_path / "wide.bin"

@@ -15,7 +15,7 @@ def test_a_model_64_wide_with_one_head_becomes_a_whole_one_of_the_size_asked_for
 
 
 def test_a_model_that_does_not_divide_the_size_is_refused(write_ggml, tmp_path, capsys):
-    assert main([str(write_ggml(width=256, heads=4)), "tiny.en", str(tmp_path / "wide.bin")]) == 1
+    assert main([str(write_ggml(width=4, heads=2)), "tiny.en", str(tmp_path / "wide.bin")]) == 1
     assert "width 384" in capsys.readouterr().err
     assert not (tmp_path / "wide.bin").exists()
 
