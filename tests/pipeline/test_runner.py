@@ -40,6 +40,7 @@ class Followed:
         return await self.lanes.run(task, on_progress)
 
     def expect(self, job: str, models: Mapping[Lane, Sequence[Any]]) -> None:
+        assert job
         self.expected.append({lane: [model["name"] for model in several] for lane, several in models.items()})
 
     async def close(self) -> None: ...
@@ -221,6 +222,14 @@ def test_a_stage_that_was_cut_short_leaves_no_stamp_that_fits_other_settings(job
     assert ran == ["cluster"]
     assert products.diarization is not None
     assert products.diarization.turns
+
+
+def test_the_lanes_hear_which_models_are_still_to_be_loaded_and_when_none_are(job):
+    artefacts.forget(job.folder, TRANSCRIBE)
+    followed = Followed(None, instead={"transcribe": lambda _task: {}})
+    asyncio.run(run_stages(job, followed, lambda _progress: None))
+    asr = json.loads((job.folder / "plan.stamp").read_bytes())["result"]["asr"]["name"]
+    assert followed.expected == [{}, {Lane.TRANSCRIBE: [asr]}, {}, {}]
 
 
 # -- what goes wrong

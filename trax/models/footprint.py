@@ -11,7 +11,7 @@ from trax.models.model import Model
 #: small.en, medium.en and large-v3 it comes within 3 % of whisper.cpp's own table of memory usage.
 _WHISPER_BUFFERS = 23 << 20
 #: Of the other engines, bytes: what comes with the first model (ONNX Runtime itself), and how many bytes of memory one of a file becomes.
-_OTHERS, _OTHERS_PER_BYTE = 16 << 20, 3
+_OTHERS, _OTHERS_PER_BYTE = 24 << 20, 3
 
 
 def footprint(model: Model) -> int:

@@ -40,7 +40,8 @@ class LaneWorker:
         self._hang_seconds = hang_seconds
         self._child: ChildProcess | None = None
         self._cache: CacheView | None = None
-        self._keep: _Models = ()
+        #: Which models it will be asked for, as far as one can tell, the soonest first: it keeps them before others, or loads them ahead.
+        self.wanted: _Models = ()
         self._ids = itertools.count(1)
 
     @property
@@ -48,11 +49,11 @@ class LaneWorker:
         """The process, while there is one."""
         return self._child if self._child is not None and self._child.is_alive else None
 
-    def keep(self, models: _Models) -> None:
-        """Have it keep these models before all others, and load them ahead; the soonest wanted first."""
-        if models == self._keep:
+    def want(self, models: _Models) -> None:
+        """Tell it which models it will be asked for."""
+        if models == self.wanted:
             return
-        self._keep = models
+        self.wanted = models
         if (child := self.child) is not None:
             child.send({"keep": models})  # one that is started yet hears it with its first task
 
@@ -71,7 +72,7 @@ class LaneWorker:
                 "settings": dict(task.settings),
                 "models": dict(task.models),
                 "models_folder": task.models_folder,
-                "keep": self._keep,
+                "keep": self.wanted,
             }
         )
         try:

@@ -59,10 +59,10 @@ class _Pool:
 
     def _tell(self) -> None:
         for worker in self.workers:
-            worker.keep(self._wanted_of(worker))
+            worker.want(self._wanted_of(worker))
 
     def _wanted_of(self, worker: LaneWorker) -> _Models:
-        """What this worker will be asked for, as far as one can tell: first by the job it has in hand, not by those that others have."""
+        """First what the job asks for that it has in hand, and nothing of those that others have."""
         others = {other.job for other in self.workers if other is not worker}
         jobs = sorted((job for job in self._expected if job not in others), key=lambda job: job != worker.job)
         wanted: list[Mapping[str, Any]] = []

@@ -31,13 +31,14 @@ _LOADS_ALONE = frozenset({"pocketsphinx"})
 
 @dataclass(slots=True)
 class _Loaded:
-    """A loaded model. Its cost `is_settled` once a pass with it was measured."""
+    """A loaded model. Its cost `is_settled` once a pass with it was measured; it `is_ahead` until someone uses it, or waits for it."""
 
     model: Model
     handle: Any
     cost: int
     last_used: int
     users: int
+    is_ahead: bool
     is_settled: bool = False
 
     @property
@@ -68,8 +69,8 @@ class Cache:
         self._keep: tuple[Model, ...] = ()
         self._failed_ahead: set[str] = set()
         self._loads = self._loads_ahead = self._evictions = 0
-        #: One load at a time: else nobody could say what each costs.
-        self._loading = threading.Lock()
+        #: What is being loaded now: by a task, and ahead of the others.
+        self._under_way: dict[str, Model] = {}
         threading.Thread(target=self._look_ahead, name="ahead", daemon=True).start()
 
     def keep(self, models: Sequence[Model]) -> None:
@@ -81,15 +82,14 @@ class Cache:
     @contextmanager
     def using(self, model: Model) -> Iterator[Any]:
         """What runs the model, for as long as the block lasts. Raises ModelError when it cannot be loaded or is larger than the budget."""
-        loaded = self._take(model) or self._take_after_loading(model)
-        before, loads = resident(), self._loads
+        loaded = self._take(model, count=True) or self._take_after_loading(model)
+        before, changes = resident(), self._changes
         try:
             yield loaded.handle
         finally:
-            give_back()
+            give_back()  # what the pass took beside the model
             with self._state:
-                is_alone = loads == self._loads and not self._loading.locked()  # else nobody knows whose growth it is
-                if is_alone and not loaded.is_settled:
+                if not loaded.is_settled and self._is_alone(changes):
                     loaded.cost += max(0, resident() - before)
                     loaded.is_settled = True
                 loaded.users -= 1
@@ -108,22 +108,41 @@ class Cache:
                 "models": [{"name": loaded.model.name, "memory": loaded.cost} for loaded in in_order],
             }
 
-    def _take(self, model: Model) -> _Loaded | None:
+    def _take(self, model: Model, *, count: bool) -> _Loaded | None:
         with self._state:
             loaded = self._loaded.get(model.key)
             if loaded is not None:
+                self._loads_ahead += count and loaded.is_ahead
+                loaded.is_ahead = False
                 loaded.users += 1
                 loaded.last_used = next(self._turns)
                 self._state.notify_all()
             return loaded
 
     def _take_after_loading(self, model: Model) -> _Loaded:
-        with self._loading:
-            if self._take(model) is None:  # it is there by now where it was just loaded ahead
-                self._make_room(model)
-                self._put(model, users=1)
-                logger.debug("model {} loaded", model.name)
-            return self._loaded[model.key]
+        with self._state:
+            self._state.wait_for(lambda: model.key not in self._under_way)
+            if (loaded := self._take(model, count=False)) is not None:  # it was just loaded, but not soon enough
+                return loaded
+            self._under_way[model.key] = model
+        try:
+            self._make_room(model)
+            return self._put(model, users=1)
+        finally:
+            self._end_loading(model)
+
+    def _end_loading(self, model: Model) -> None:
+        with self._state:
+            del self._under_way[model.key]
+            self._state.notify_all()
+
+    @property
+    def _changes(self) -> tuple[int, int]:
+        return self._loads, self._evictions
+
+    def _is_alone(self, changes: tuple[int, int], model: Model | None = None) -> bool:
+        """Whether since then nothing came or went but `model`: else nobody knows what the process grew by."""
+        return changes == self._changes and not self._under_way.keys() - {model.key if model else ""}
 
     def _make_room(self, model: Model) -> None:
         need = footprint(model)
@@ -140,47 +159,59 @@ class Cache:
                 evicted = self._room_for(model, spare_kept=False)
                 if evicted is None:  # what takes the room is no model: whether it is too much, the limit on the process will tell
                     evicted = tuple(key for key, loaded in self._loaded.items() if not loaded.users)
+                self._evict(evicted)
             if not evicted:
                 return
-            self._evict(evicted)
+            self._tell(self.report())
 
     def _room_for(self, model: Model, *, spare_kept: bool) -> tuple[str, ...] | None:
         """What to evict for it; None when there is no room however much is evicted. To be called with the state held."""
         owed = sum(loaded.owed for loaded in self._loaded.values())
+        owed += sum(footprint(other) for key, other in self._under_way.items() if key != model.key)
         missing = footprint(model) + resident() + owed - self._budget
         held = [loaded.as_held() for loaded in self._loaded.values()]
         return evictions(held, missing, [one.key for one in self._keep], spare_kept=spare_kept)
 
     def _evict(self, keys: Sequence[str]) -> None:
-        with self._state:
-            for key in keys:
-                if self._loaded[key].users == 0:  # nobody took it since it was chosen
-                    self._evictions += 1
-                    logger.debug("model {} evicted", self._loaded.pop(key).model.name)
-        give_back()
-        self._tell(self.report())
+        """Let go of them. To be called with the state held: nobody may take what was chosen to go, nor look for room before it is there."""
+        for key in keys:
+            self._evictions += 1
+            logger.debug("model {} evicted", self._loaded.pop(key).model.name)
+        if keys:
+            give_back()
 
-    def _put(self, model: Model, *, users: int) -> None:
+    def _put(self, model: Model, *, users: int) -> _Loaded:
         """Load a model for which there is room."""
-        before = resident()
+        before, changes = resident(), self._changes
         handle = self._load(model)
-        cost = max(0, resident() - before)
         with self._state:
-            self._loads += 1
-            self._loads_ahead += users == 0
+            cost = max(0, resident() - before) if self._is_alone(changes, model) else footprint(model)
+            loaded = self._loaded[model.key] = _Loaded(model, handle, cost, next(self._turns), users, is_ahead=users == 0)
             self._failed_ahead.discard(model.key)
-            self._loaded[model.key] = _Loaded(model, handle, cost, next(self._turns), users)
+            self._loads += 1
+        logger.debug("model {} loaded{}", model.name, "" if users else " ahead")
         self._tell(self.report())
+        return loaded
 
     def _look_ahead(self) -> None:
         while True:
             with self._state:
                 self._state.wait_for(lambda: self._next() is not None)
-            with self._loading:
-                self._load_ahead()
+                found = self._next()
+                assert found is not None
+                model, evicted = found
+                self._evict(evicted)
+                if not evicted:
+                    self._under_way[model.key] = model
+            if evicted:
+                self._tell(self.report())  # and look again: it may have given back less than thought
+            else:
+                self._load_ahead(model)
 
     def _next(self) -> tuple[Model, tuple[str, ...]] | None:
-        """The model to load ahead, and what to evict for it. To be called with the state held."""
+        """The model to load ahead now, and what to evict for it. To be called with the state held."""
+        if self._under_way:
+            return None
         for model in self._keep:
             if model.key in self._loaded or model.key in self._failed_ahead or model.engine in _LOADS_ALONE:
                 continue
@@ -188,24 +219,15 @@ class Cache:
             return None if evicted is None else (model, evicted)  # another that fits would take the room of this one
         return None
 
-    def _load_ahead(self) -> None:
-        while True:
-            with self._state:
-                found = self._next()  # anew: a task may have loaded it or taken the room, and evicting give back less than thought
-            if found is None:
-                return
-            model, evicted = found
-            if not evicted:
-                break
-            self._evict(evicted)
+    def _load_ahead(self, model: Model) -> None:
         try:
             self._put(model, users=0)
         except Exception as error:  # noqa: BLE001 - whatever a library raises: nobody waits for this, and its turn will come
             with self._state:
                 self._failed_ahead.add(model.key)
             logger.info("model {} could not be loaded ahead: {}", model.name, error if isinstance(error, TraxError) else unforeseen(error))
-        else:
-            logger.debug("model {} loaded ahead", model.name)
+        finally:
+            self._end_loading(model)
 
 
 def _mb(count: int) -> int:
