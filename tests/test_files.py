@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -175,3 +176,16 @@ def test_a_copy_has_the_bytes_and_the_hash_of_the_original(tmp_path):
 def test_one_process_has_the_lock(tmp_path):
     with files.locked(tmp_path / "lock") as first, files.locked(tmp_path / "lock") as second:
         assert (first, second) == (True, False)
+
+
+def test_what_was_appended_stays_however_it_ends(tmp_path):
+    path = tmp_path / "grown"
+    with files.appending(path) as handle:
+        handle.write(b"one ")
+        assert path.read_bytes() == b"one "  # at once: nothing is held back that a kill could lose
+    with contextlib.suppress(KeyboardInterrupt), files.appending(path) as handle:
+        handle.write(b"two")
+        raise KeyboardInterrupt
+    assert path.read_bytes() == b"one two"
+    with pytest.raises(StorageError, match="append to"), files.appending(tmp_path / "none" / "grown"):
+        pass

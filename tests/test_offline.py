@@ -1,4 +1,4 @@
-"""No library that Trax loads reports to its maker."""
+"""No library that Trax loads reports to its maker, and what could speak to the network is loaded for a pull alone."""
 
 from __future__ import annotations
 
@@ -18,3 +18,8 @@ def test_no_library_leaves_a_device_id_behind(tmp_path):
     assert "ge2e" in {model["name"] for model in json.loads(done.stdout)["models"] if not model["problem"]}
     assert not list(home.rglob("*"))
     assert "telemetry" not in done.stderr
+
+
+def test_only_a_pull_loads_what_could_speak_to_the_network():
+    asked = "import sys, trax.worker.lane, trax.worker.tools, trax.worker.facts; print({'httpx', 'httpcore', 'requests'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-P", "-c", asked], check=True, capture_output=True, text=True).stdout == "set()\n"
