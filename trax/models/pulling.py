@@ -97,7 +97,9 @@ def _installed(entry: Entry, target: Path, expected: Mapping[str, str]) -> Model
         there = read_card(target)
     except ModelError as error:
         raise ModelError(error.what, file=error.file, advice=again) from error
-    came = there.pulled.get("files") or {entry.files[0].name: there.sha256}  # an added one is its file, as it came
+    came = there.pulled.get("files")
+    if not isinstance(came, Mapping):  # it was added by hand: it is its file, as it came
+        came = {entry.files[0].name: there.sha256}
     if any(expected.get(name, sha256) != sha256 for name, sha256 in came.items()):
         raise ModelError(f"There is another model named {entry.name} already.", file=str(target), advice=again)
     with told("read", target):

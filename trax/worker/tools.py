@@ -8,7 +8,7 @@
     models setup [--into DIR]   {"made": path}
     doctor                      see `trax.worker.facts`
 
-Of these only `pull` and `setup` use the network. Exit codes: 0 done, 1 failed (the document is {"error": TraxError.as_dict()}), 2 usage.
+Of these only `pull` and `setup` use the network. Exit codes: 0 done, 1 failed (the document is {"error": TraxError.as_dict()}), 2 usage, 130 stopped.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code, answer = _TOOLS[options.tool](options)
         except TraxError as error:
             code, answer = 1, {"error": error.as_dict()}
+        except KeyboardInterrupt:
+            return 130
         json.dump(answer, out, ensure_ascii=False)
         out.write("\n")
     return code
