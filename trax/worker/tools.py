@@ -8,7 +8,8 @@
     models setup [--into DIR]   {"made": path}
     doctor                      see `trax.worker.facts`
 
-Of these only `pull` and `setup` use the network. Exit codes: 0 done, 1 failed (the document is {"error": TraxError.as_dict()}), 2 usage, 130 stopped.
+Of these only `pull` and `setup` use the network. Exit codes: 0 done, 1 failed (the document is {"error": TraxError.as_dict()}), 2 usage,
+130 stopped.
 """
 
 from __future__ import annotations
