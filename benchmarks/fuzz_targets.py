@@ -27,6 +27,7 @@ from trax.jobs.seen import Seen
 from trax.jobs.storage import pack, unpack
 from trax.models.ggml.check import check_whole
 from trax.models.ggml.header import parse_header
+from trax.models.ggml.safetensors import stored_in
 from trax.models.torch_reader import read_state
 from trax.pipeline.decoding import DecodeLimits, media_told
 from trax.pipeline.publish import read_manifest
@@ -64,6 +65,13 @@ def ggml_file(data: bytes) -> None:
     """A whole Whisper model."""
     with contextlib.suppress(ModelError):
         check_whole(_file("model.bin", data))
+
+
+def safetensors_file(data: bytes) -> None:
+    """A file of weights from Hugging Face."""
+    with contextlib.suppress(ModelError):
+        for stored in stored_in(_file("model.safetensors", data)).values():
+            stored.load()
 
 
 def torch_checkpoint(data: bytes) -> None:
@@ -182,6 +190,10 @@ TARGETS: Mapping[str, tuple[Target, bytes]] = {
         ),
     ),
     "manifest": (manifest, b'{"run":"r","name":"talk","files":{"talk.json":"00"},"former":{"talk.srt":["00"]}}'),
+    "safetensors_file": (
+        safetensors_file,
+        b'\x3a\0\0\0\0\0\0\0{"a":{"dtype":"BF16","shape":[2,3],"data_offsets":[0,12]}}' + bytes(12),
+    ),
     "seen_log": (seen_log, b"0" * 64 + b" 20261122-190512-7f3a9c"),
     "settings": (settings, b"root: /srv/trax\nasr:\n  language: en\nintake: {formats: [.wav]}\noutput: &a {formats: [json]}\n"),
     "snapshot": (snapshot, b'{"jobs":{"1":{"id":"20261122-190512-7f3a9c","status":"queued"}}}'),
