@@ -17,7 +17,7 @@ import jiwer
 import numpy as np
 from pyannote.core import Annotation, Segment, Timeline
 from pyannote.metrics.diarization import DiarizationErrorRate
-from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]  # scipy ships no types
+from scipy.optimize import linear_sum_assignment
 
 from trax.transcript import Turn
 

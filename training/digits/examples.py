@@ -1,0 +1,79 @@
+"""What the network is shown: a window's tokens as rows, and for each what it has to say next, and where in the sound that is.
+
+The sequence is Whisper's: START, then for every turn its first time stamp, its digits and its last, then END. A window that is cut inside a
+digit ends with the time stamp at which that digit starts, so that the next window can begin there. A window without speech says NO_SPEECH.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.digits.mixtures import Digit, Mixture
+from training.digits.vocabulary import END_ROW, NO_SPEECH_ROW, OTHER_ROW, START_ROW, timestamp_row
+
+#: whisper.cpp takes no first time stamp later than this (`max_initial_ts`).
+LATEST_FIRST = 1.0
+_NEAR = 0.06  # seconds on either side of where a word or an edge is
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One window for the network: `rows` (T) go in, `targets` (T) must come out, -1 where nothing is asked.
+
+    `spans` (T, 2) is where in the window (seconds) the sound is that each target comes from, NaN where there is none; `digits` says when
+    which digit is spoken. `position` is how many of the decoder's positions lie between START and what follows it.
+    """
+
+    samples: NDArray[np.float32]
+    rows: NDArray[np.int64]
+    targets: NDArray[np.int64]
+    spans: NDArray[np.float32]
+    digits: tuple[Digit, ...]
+    position: int
+
+
+def example(draw: np.random.Generator, mixture: Mixture, offset: float) -> Example:
+    """A window as the network is shown it; its times count from `offset` (seconds), where it stands in a window of thirty seconds."""
+    said: list[tuple[int, tuple[float, float] | None]] = []
+    for turn in mixture.turns:
+        said.append((_stamp(turn[0].start, offset, first=not said), _about(turn[0].start)))
+        said += [(digit.digit, _during(digit)) for digit in turn]
+        said.append((timestamp_row(turn[-1].end + offset), _about(turn[-1].end)))
+    if mixture.cut is not None:
+        said.append((_stamp(mixture.cut, offset, first=not said), _about(mixture.cut)))
+    prompt = _prompt(draw)
+    if not said:  # what follows NO_SPEECH is only reached where whisper.cpp ignores it: then there is nothing to say either
+        rows = [*prompt, START_ROW, timestamp_row(float(draw.uniform(0, LATEST_FIRST)))]
+        targets = [-1] * len(prompt) + [NO_SPEECH_ROW, END_ROW]
+        where: list[tuple[float, float] | None] = [None] * len(rows)
+    else:
+        rows = [*prompt, START_ROW, *(row for row, _ in said)]
+        targets = [-1] * len(prompt) + [row for row, _ in said] + [END_ROW]
+        where = [None] * len(prompt) + [span for _, span in said] + [None]
+    spans = np.array([span or (np.nan, np.nan) for span in where], dtype=np.float32)
+    digits = tuple(digit for turn in mixture.turns for digit in turn)
+    position = round(offset * 3) if offset else 0  # how far the decoder is after so many seconds of ordinary talk
+    return Example(mixture.samples, np.array(rows), np.array(targets), spans, digits, position)
+
+
+def _prompt(draw: np.random.Generator) -> list[int]:
+    """Now and then some words before START, as a user's vocabulary or the text before would stand there."""
+    if draw.random() > 0.1:
+        return []
+    words = draw.integers(1, 20)
+    return [OTHER_ROW, *(int(draw.integers(10)) if draw.random() < 0.3 else OTHER_ROW for _ in range(words))]
+
+
+def _stamp(time: float, offset: float, *, first: bool) -> int:
+    return timestamp_row(min(time, LATEST_FIRST) if first and not offset else time + offset)
+
+
+def _about(time: float) -> tuple[float, float]:
+    return time - 2 * _NEAR, time + 2 * _NEAR
+
+
+def _during(digit: Digit) -> tuple[float, float]:
+    return digit.start - _NEAR, digit.end + _NEAR
