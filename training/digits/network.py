@@ -6,27 +6,17 @@ Source: A. Radford et al., "Robust Speech Recognition via Large-Scale Weak Super
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as nnf
 from torch import Tensor, nn
 
+from training.digits.recipes import Size
 from training.digits.vocabulary import DIGITS, FIRST_TIMESTAMP_ROW, OTHER_LOG_COUNT, OTHER_ROW, ROWS
 
 AUDIO_CONTEXT, TEXT_CONTEXT, MELS = 1500, 448, 80
 _NEARNESS, _REST = 0.8, 0.3
 _PLACE, _OWN = 0.07, 0.03  # how much of a time stamp's first vector is its place in time, and how much is its own
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """Dimensions: heads are `width / heads` wide."""
-
-    width: int
-    heads: int
-    encoder_layers: int = 4
-    decoder_layers: int = 3  # of two, whisper.cpp takes a model for a distilled one of the first release, which has no time stamps
 
 
 class Attention(nn.Module):

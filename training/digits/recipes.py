@@ -7,14 +7,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from training.digits.network import Size
-
 #: AdamW's rate, the steps it rises over, and the part of all steps it falls over.
 RATE: Final = 1.5e-3
 _WARM_UP, _DECAY, _LEAST = 300, 0.35, 0.02
 
 #: Shares of what is said; the rest are the speakers of FSDD.
 RARE: Final[Mapping[str, float]] = {"commands": 0.06, "espeak": 0.26, "flite": 0.08}
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Dimensions: heads are `width / heads` wide."""
+
+    width: int
+    heads: int
+    encoder_layers: int = 4
+    decoder_layers: int = 3  # of two, whisper.cpp takes a model for a distilled one of the first release, which has no time stamps
 
 
 @dataclass(frozen=True, slots=True)
