@@ -1,4 +1,4 @@
-"""Short recordings with speech, all different, without any data set: pieces of the demo's conversation."""
+"""Short recordings with speech, all different, without any data set: pieces of the tests' conversation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from speech_data import REPOSITORY, SAMPLE_RATE, Samples, open_wav, read_audio
 
-CONVERSATION = REPOSITORY / "demo" / "conversation.ogg"
+CONVERSATION = REPOSITORY / "tests" / "speech" / "conversation.ogg"
 
 
 @cache

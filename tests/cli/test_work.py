@@ -20,14 +20,14 @@ from trax.errors import UnreadableRecording
 
 Ctl = Callable[..., subprocess.CompletedProcess[str]]
 Start = Callable[..., subprocess.Popen[str]]
-CONVERSATION = Path(__file__).resolve().parents[2] / "demo" / "conversation.ogg"
+CONVERSATION = Path(__file__).resolve().parents[2] / "tests" / "speech" / "conversation.ogg"
 #: As quick as it gets: the words alone.
 QUICK = ("--set", "stages.diarize=false", "--set", "asr.engine=pocketsphinx")
 
 
 @pytest.fixture(scope="session")
 def beginning(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first six seconds of the demo's conversation, one turn of each voice, as a .wav file."""
+    """The first six seconds of a conversation, one turn of each voice, as a .wav file."""
     import av
 
     path = tmp_path_factory.mktemp("talk") / "talk.wav"

@@ -62,7 +62,7 @@ def test_does_the_main_job_away_from_the_checkout(installed, checkout, elsewhere
     assert str(installed) in subprocess.run(where, check=True, env=elsewhere, cwd=tmp_path, capture_output=True, text=True).stdout
 
     with Appliance(tmp_path, {"intake": {"settle_seconds": 0.5}}, command=[installed / "bin/traxd"]) as daemon:
-        daemon.drop(checkout / "demo/conversation.ogg")
+        daemon.drop(checkout / "tests/speech/conversation.ogg")
         daemon.wait_until(lambda: daemon.transcripts() or daemon.errors(), 200)
         assert not daemon.errors()
         used = {Path(process.cmdline()[0]) for process in daemon.processes()}

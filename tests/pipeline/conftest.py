@@ -21,7 +21,7 @@ from trax.pipeline.lanes import StageTask
 from trax.pipeline.local_lanes import LocalLanes
 from trax.pipeline.stages import Stage
 
-CONVERSATION = Path(__file__).resolve().parents[2] / "demo" / "conversation.ogg"
+CONVERSATION = Path(__file__).resolve().parents[2] / "tests" / "speech" / "conversation.ogg"
 SAMPLE_RATE = 16_000
 
 

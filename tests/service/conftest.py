@@ -1,4 +1,4 @@
-"""Speech without any data set (the demo's conversation, cut by turns), and the real daemon over roots of its own."""
+"""Speech without any data set (a synthetic conversation, cut by turns), and the real daemon over roots of its own."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from appliance import Appliance, read_json
 from trax.cli.client import ask
 from trax.jobs.job import FINISHED, Job, Status
 
-CONVERSATION = Path(__file__).resolve().parents[2] / "demo" / "conversation.ogg"
+CONVERSATION = Path(__file__).resolve().parents[2] / "tests" / "speech" / "conversation.ogg"
 RATE = 16_000
 #: Seconds a busy machine may take for anything asked here.
 PATIENCE = 100.0
