@@ -20,6 +20,7 @@ from trax.pipeline.stages import (
     VAD,
     Lane,
     Stage,
+    model_identity,
     overall_progress,
     setting,
     stages_for,
@@ -126,6 +127,13 @@ def test_another_model_changes_what_it_makes(role, stages, key):
 def test_a_model_that_was_moved_is_the_same():
     moved = {role: model | {"path": "/elsewhere/" + model["name"]} for role, model in MODELS.items()}
     assert changed(plan=moved) == set()
+
+
+def test_so_is_one_that_was_pulled_from_another_place():
+    came = {"from": "/home/anna/models", "files": {"base.bin": "cc"}, "pinned": []}
+    pulled = {role: model | {"pulled": came} for role, model in MODELS.items()}
+    assert changed(plan=pulled) == set()
+    assert all("pulled" not in model_identity(model) for model in pulled.values())
 
 
 def test_another_recording_changes_every_stamp():

@@ -143,8 +143,8 @@ def stamp(
 
 
 def model_identity(model: Mapping[str, Any]) -> dict[str, Any]:
-    """A model without its place: moved, or on another machine, it is the same."""
-    return {key: value for key, value in model.items() if key != "path"}
+    """A model without where it lies and where it came from: moved, on another machine, or pulled from another place, it is the same."""
+    return {key: value for key, value in model.items() if key not in {"path", "pulled"}}
 
 
 def still_to_run(stages: Sequence[Stage], valid: Collection[str], kept: Collection[str], wanted: Collection[str]) -> tuple[Stage, ...]:
