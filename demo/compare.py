@@ -71,6 +71,6 @@ def _turns_right(turns: Sequence[Mapping[str, Any]], words: Sequence[Mapping[str
 
 
 def _speaker_of(turn: Mapping[str, Any], words: Sequence[Mapping[str, Any]]) -> str | None:
-    """Who spoke most of the words heard in a turn; None where none were."""
-    inside = [word["speaker"] for word in words if turn["start"] <= (word["start"] + word["end"]) / 2 <= turn["end"]]
+    """Who spoke most of the words heard in a turn; None where none were, or nobody is known to have."""
+    inside = [word.get("speaker") for word in words if turn["start"] <= (word["start"] + word["end"]) / 2 <= turn["end"]]
     return Counter(inside).most_common(1)[0][0] if inside else None

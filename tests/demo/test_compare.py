@@ -45,6 +45,6 @@ def test_a_turn_goes_to_whom_most_of_its_words_have() -> None:
     assert compare(TURNS, words).turns_right == 3
 
 
-@pytest.mark.parametrize("words", [[], [{"word": "—", "start": 0.0, "end": 0.1, "speaker": None}]])
+@pytest.mark.parametrize("words", [[], [{"word": "—", "start": 0.0, "end": 0.1}]])
 def test_nothing_heard(words: list[dict[str, object]]) -> None:
     assert compare(TURNS, words) == Comparison(said=6, right=0, wrong=0, missed=6, added=0, late=None, turns=3, turns_right=0)
