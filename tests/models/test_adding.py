@@ -1,6 +1,8 @@
 import math
 import os
+import shutil
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,9 @@ from trax.errors import ModelError, StorageError
 from trax.files import copy, locked, sha256_of
 from trax.models.adding import add
 from trax.models.catalogue import File, catalogue
-from trax.models.store import installed, survey
+from trax.models.gathering import Source
+from trax.models.pulling import pull
+from trax.models.store import installed, survey, verify
 
 
 def test_a_model_of_ones_own_is_added(write_ggml, state_models):
@@ -42,14 +46,48 @@ def test_what_the_user_tells_goes_before_all_else(write_ggml, state_models):
     assert {key: value for key, value in model.to_plain().items() if key in told} == told
 
 
-def test_a_file_of_the_catalogue_brings_its_card_along(write_ggml, state_models, monkeypatch):
-    file = write_ggml("download.bin", vocabulary=51866)
+@pytest.fixture
+def download(write_ggml, monkeypatch) -> Path:
+    """A file under a name of its own that the catalogue knows as distil-large-v3 by its hash, to be quantised."""
+    file = write_ggml("download.bin", vocabulary=51866, width=32)
     known = catalogue()["distil-large-v3"]
-    pinned = known.model_copy(update={"files": (File(name="ggml.bin", sha256=sha256_of(file)),)})
-    others = [entry for entry in catalogue().models if entry.name != known.name]
-    monkeypatch.setattr("trax.models.adding.catalogue", lambda: catalogue().model_copy(update={"models": (*others, pinned)}))
-    model = add(file, state_models)
-    assert (model.name, model.languages, model.licence, model.source) == (known.name, ("en",), "MIT", f"{known.source}/ggml.bin")
+    assert known.quantise == "q8_0"
+    entry = known.model_copy(update={"files": (File(name="ggml.bin", sha256=sha256_of(file)),)})
+    others = [each for each in catalogue().models if each.name != known.name]
+    changed = catalogue().model_copy(update={"models": (*others, entry)})
+    for module in ("adding", "pulling"):
+        monkeypatch.setattr(f"trax.models.{module}.catalogue", lambda: changed)
+    return file
+
+
+def test_a_file_of_the_catalogue_brings_its_card_along(download, state_models):
+    model, known = add(download, state_models), catalogue()["distil-large-v3"]
+    assert (model.name, model.languages, model.licence, model.source) == (known.name, ("en",), "MIT", known.source)
+
+
+def test_it_becomes_what_a_pull_would_make_of_it(download, state_models, watcher, tmp_path):
+    shutil.copy(download, tmp_path / "ggml.bin")
+    pulled = pull("distil-large-v3", tmp_path / "other", Source("https://nowhere.invalid", folder=tmp_path), watcher).model
+    added = add(download, state_models)
+    assert added.settings["weights"] == "q8_0"
+    assert added.size < download.stat().st_size
+    assert added.pulled["files"] == {"ggml.bin": sha256_of(download)}
+    assert replace(added, path=None) == replace(pulled, path=None)
+    assert {path.name for path in Path(added.path).parent.iterdir()} == {"model.bin", "card.json"}
+    assert verify(state_models) == ()
+    again = pull("distil-large-v3", state_models, Source("https://nowhere.invalid", folder=tmp_path / "nothing"), watcher)
+    assert (again.model, again.is_new) == (added, False)
+
+
+def test_from_another_folder_it_is_the_same(download, state_models, tmp_path):
+    first = add(download, state_models)
+    (tmp_path / "elsewhere").mkdir()
+    assert add(download.rename(tmp_path / "elsewhere" / "ggml.bin"), state_models) == first
+
+
+def test_under_another_name_it_stays_as_it_is(download, state_models):
+    model = add(download, state_models, name="mine")
+    assert (model.sha256, model.settings["weights"], model.pulled) == (sha256_of(download), "f16", {})
 
 
 def test_a_file_named_like_a_known_model_must_be_that_model(write_ggml, state_models):

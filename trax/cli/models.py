@@ -34,7 +34,10 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     result = tool(settings, "models", args.action, *extra, *file)
     match args.action:
         case "add":
-            terminal.data(result, render.label(result["added"]["name"]))
+            added = result["added"]
+            terminal.data(result, render.label(added["name"]))
+            if (made_of := added["pulled"].get("files")) and added["sha256"] not in made_of.values():
+                terminal.note(f"Quantised to {added['settings']['weights']}, as by `pull`; under another --name it would stay as it is.")
         case "verify":
             terminal.data(result, render_models.verified_view(result["verified"], result["findings"]))
             return 1 if result["findings"] else 0

@@ -1,16 +1,19 @@
-"""Adding a model file: recognised, named, copied, its hash pinned. Never a half model under `state/models/`."""
+"""Adding a model file: recognised, named, copied or quantised, its hash kept. Never a half model under `state/models/`."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from trax import files
 from trax.errors import ModelError
 from trax.models.catalogue import Entry, catalogue, settings_of
 from trax.models.ggml.check import check_whole
+from trax.models.ggml.file import read, write
 from trax.models.ggml.header import WhisperHeader
+from trax.models.ggml.quantize import quantized
 from trax.models.installing import FILE, put, room_for_one
 from trax.models.model import OPEN, Model
 
@@ -32,8 +35,10 @@ def add(
 ) -> Model:
     """Copy a Whisper ggml file under `state_models` and return it as installed. Adding the same file again changes nothing.
 
-    A file that the catalogue knows brings its name, scope, languages, licence and source along; of any other the scope is "open" and the
-    languages are those of its vocabulary, unless told otherwise. `window_seconds` is for a model trained on windows shorter than thirty.
+    A file that the catalogue knows brings its name, scope, languages, licence and source along, and under that name becomes what `pull`
+    makes of it: where the catalogue says so, it is quantised. Under another name it stays as it is. Of any other file the scope is "open"
+    and the languages are those of its vocabulary, unless told otherwise. `window_seconds` is for a model trained on windows shorter than
+    thirty.
 
     Raises:
         ModelError: the file is not a whole Whisper ggml model, or not the one it is named like; or the name is taken or not allowed; or
@@ -46,8 +51,14 @@ def add(
         header, sha256 = _copied(file, folder / FILE)
         # a file that was given a name of its own need not be the catalogue's, whatever it is called
         known = catalogue().identify(file.name if name is None else "", sha256)
+        called = _valid("name", name or (known.name if known else _slug(file.stem)))
+        pulled: dict[str, Any] = {}
+        if known and called == known.name:
+            pulled = {"from": str(file.absolute().parent), "files": {known.files[0].name: sha256}, "pinned": []}
+            if known.quantise:
+                header, sha256 = _quantised(folder / FILE, known.quantise)
         model = Model(
-            name=_valid("name", name or (known.name if known else _slug(file.stem))),
+            name=called,
             kind="asr",
             engine="whisper",
             path=FILE,
@@ -56,9 +67,10 @@ def add(
             scope=_valid("scope", scope or (known.scope if known else OPEN)),
             languages=_spoken(header, languages, known),
             licence=licence or (known.licence if known else "unknown"),
-            source=source or (known.address(known.files[0]) if known else "added by hand"),
+            source=source or (known.source if known else "added by hand"),
             size=(folder / FILE).stat().st_size,
             settings={**settings_of(header, known), **window},
+            pulled=pulled,
         )
         return put(model, folder)
 
@@ -70,6 +82,14 @@ def _copied(file: Path, copy: Path) -> tuple[WhisperHeader, str]:
     except ModelError as error:  # it was whole a moment ago
         advice = "Add it once its download is complete."
         raise ModelError("The file changed while it was copied.", file=str(file), advice=advice) from error
+
+
+def _quantised(file: Path, kind: str) -> tuple[WhisperHeader, str]:
+    """Put the file's quantised form in its place."""
+    small = file.with_suffix(f".{kind}")
+    write(quantized(read(file), kind), small)
+    files.rename(small, file)
+    return check_whole(file), files.sha256_of(file)
 
 
 def _spoken(header: WhisperHeader, wanted: Sequence[str] | None, known: Entry | None) -> tuple[str, ...]:

@@ -66,4 +66,6 @@ def put(model: Model, folder: Path) -> Model:
 
 
 def _same_card(there: Model, model: Model) -> bool:
-    return there.to_plain() | {"path": None} == model.to_plain() | {"path": None}
+    """Whether they are the same wherever they lie and came from."""
+    anywhere: dict[str, object] = {"path": None, "pulled": {}}
+    return there.to_plain() | anywhere == model.to_plain() | anywhere

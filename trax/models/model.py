@@ -21,10 +21,11 @@ class Model:
     """One installed model.
 
     `path` is the model's file, None when it lies inside the wheel of the engine that loads it; `sha256` (hex) is of that file as it was
-    added, None where the wheel's own record vouches for it. `version` is the model's own, or of the package it comes in. `scope` is "open"
-    or names the narrow field the model knows, such as "digits". `languages` are ISO 639 codes, or "*" for any. `size` is in bytes.
-    `settings` are what its card recommends and what its header tells, such as {"threshold": 0.35}. `pulled` is empty but for a model that
-    was pulled: {"from": address or folder, "files": {name: SHA-256 as it came}, "pinned": [names whose hash nobody had published]}.
+    installed, None where the wheel's own record vouches for it. `version` is the model's own, or of the package it comes in. `scope` is
+    "open" or names the narrow field the model knows, such as "digits". `languages` are ISO 639 codes, or "*" for any. `size` is in bytes.
+    `settings` are what its card recommends and what its header tells, such as {"threshold": 0.35}. `pulled` tells what a model of the
+    catalogue, pulled or added, was made of: {"from": address or folder, "files": {name: SHA-256 as it came}, "pinned": [names whose hash
+    nobody had published]}; it is empty for every other.
     """
 
     name: str
