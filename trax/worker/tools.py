@@ -27,7 +27,6 @@ from typing import Any, TextIO
 from trax import files
 from trax.config import job_settings
 from trax.errors import ModelError, TraxError
-from trax.models.adding import add
 from trax.models.catalogue import catalogue
 from trax.models.model import Model
 from trax.models.removing import remove
@@ -75,6 +74,8 @@ def _chosen(settings: str | None, models: Sequence[Model]) -> dict[str, str]:
 
 
 def _add(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
+    from trax.models.adding import add
+
     model = add(
         options.file,
         _models(options),

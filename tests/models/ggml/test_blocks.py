@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from trax.models.ggml.blocks import KINDS, dequantise, quantise
+from trax.models.ggml.blocks import dequantise, quantise
+from trax.models.ggml.kinds import KINDS
 
 TYPES = {"q8_0": GGMLQuantizationType.Q8_0, "q5_0": GGMLQuantizationType.Q5_0}
 STEPS = {"q8_0": 127, "q5_0": 16}

@@ -41,6 +41,22 @@ def test_without_its_last_tensor_a_model_is_not_whole(write_ggml):
             check_whole(file)
 
 
+@pytest.mark.parametrize(
+    ("ftype", "words"),
+    [(0, "32-bit weights"), (2007, "query.weight is stored as f16, expected is q8_0"), (2012, "expected is q4_k")],
+    ids=["f32", "q8_0", "q4_k"],
+)
+def test_weights_at_which_whisper_cpp_gives_up_are_refused(write_ggml, ftype, words):
+    """Of the first it ends the process when it hears something, of the last when it loads the model."""
+    file = write_ggml()
+    with file.open("r+b") as handle:
+        handle.seek(HEADER_SIZE - 4)
+        handle.write(struct.pack("<i", ftype))
+    with pytest.raises(ModelError, match=words) as caught:
+        check_whole(file)
+    assert caught.value.file == str(file)
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(data=st.data())
 def test_no_beginning_of_a_model_is_whole(write_ggml, data):

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from trax.errors import ModelError
 from trax.models.ggml.blocks import PLAIN
-from trax.models.ggml.check import check_whole
 from trax.models.ggml.file import read, write
 from trax.models.ggml.header import WhisperHeader
 from trax.models.ggml.layout import layout
@@ -51,10 +50,7 @@ def test_any_model_comes_back(tmp_path, layers, heads, mels, matrices, vocabular
     random = np.random.default_rng(seed)
     header = WhisperHeader(51_864, 3, 32, heads, layers[0], 2, 32, heads, layers[1], mels, matrices)
     expected = layout(header)
-    tensors = {
-        tensor.name: Tensor.of(tensor.name, random.standard_normal(tensor.shape), matrices if tensor.is_matrix else tensor.kind)
-        for tensor in expected
-    }
+    tensors = {tensor.name: Tensor.of(tensor.name, random.standard_normal(tensor.shape), tensor.kind) for tensor in expected}
     model = GgmlModel(header, random.random((mels, 201), np.float32), vocabulary, tensors)
     write(model, tmp_path / "model.bin")
     found = read(tmp_path / "model.bin")
@@ -74,7 +70,6 @@ def test_weights_of_other_kinds_are_refused(write_ggml):
     data[at - 12 : at - 8] = (2).to_bytes(4, "little")  # q4_0
     del data[at + len(name) + 32 * 18 : at + len(name) + 32 * 32 * 2]
     path.write_bytes(data)
-    assert check_whole(path).weights == "f16"
     with pytest.raises(ModelError, match="q4_0 cannot be read"):
         read(path)
 
@@ -137,6 +132,13 @@ class TestQuantized:
         for kind, ftype in (("q8_0", 2007), ("q5_0", 2008), ("f16", 1)):
             write(quantized(model, kind), tmp_path / "small.bin")
             assert (tmp_path / "small.bin").read_bytes()[44:48] == ftype.to_bytes(4, "little")
+
+    def test_a_model_of_f32_alone_becomes_one_that_can_be_run(self, write_ggml, tmp_path):
+        model = read(write_ggml(width=32))
+        plain = {name: Tensor.of(name, tensor.values(), "f32") for name, tensor in model.tensors.items()}
+        write(replace(model, header=replace(model.header, weights="f32"), tensors=plain), tmp_path / "f32.bin")
+        write(quantized(read(tmp_path / "f32.bin"), "f16"), tmp_path / "f16.bin")
+        assert filecmp.cmp(tmp_path / "ggml-own.bin", tmp_path / "f16.bin", shallow=False)
 
     def test_what_cannot_be_is_refused(self, write_ggml):
         with pytest.raises(ModelError, match="width 2"):

@@ -1,14 +1,16 @@
-"""How ggml stores numbers: plainly, or in blocks of 32 that share a scale.
+"""Numbers in ggml's blocks: 32 that share a scale.
 
 The layouts and the rounding are those of ggml's reference quantisers, `quantize_row_q8_0_ref` and `quantize_row_q5_0_ref` in ggml-quants.c.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from trax.models.ggml.kinds import KINDS
 
 Numbers = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -19,36 +21,8 @@ _Q5_HIGH = 4  # bytes: the fifth bits
 _SMALLEST = np.finfo(np.float32).tiny  # of those whose inverse is a float32 too
 _CHUNK = 1 << 16  # blocks at a time: what is computed meanwhile needs several times the room
 
-
-class Kind(NamedTuple):
-    """A kind of numbers: its name, ggml's number for it, the numbers in a block and the bytes they take."""
-
-    name: str
-    type: int
-    numbers: int
-    size: int
-
-
-KINDS: dict[str, Kind] = {
-    kind.name: kind
-    for kind in (
-        Kind("f32", 0, 1, 4),
-        Kind("f16", 1, 1, 2),
-        Kind("q4_0", 2, 32, 18),
-        Kind("q4_1", 3, 32, 20),
-        Kind("q5_0", 6, 32, 22),
-        Kind("q5_1", 7, 32, 24),
-        Kind("q8_0", 8, 32, 34),
-        Kind("q2_k", 10, 256, 84),
-        Kind("q3_k", 11, 256, 110),
-        Kind("q4_k", 12, 256, 144),
-        Kind("q5_k", 13, 256, 176),
-        Kind("q6_k", 14, 256, 210),
-    )
-}
-#: The kinds that are read and written here. The others are only recognised.
+#: The kinds of plain numbers, as numpy knows them.
 PLAIN: dict[str, np.dtype[Any]] = {"f32": np.dtype("<f4"), "f16": np.dtype("<f2")}
-QUANTISED = ("q8_0", "q5_0")
 _LARGEST_HALF = float(np.finfo(np.float16).max)
 #: The largest numbers they hold; a block's is its scale times the steps.
 LARGEST = {"f32": float(np.finfo(np.float32).max), "f16": _LARGEST_HALF, "q8_0": 127 * _LARGEST_HALF, "q5_0": 16 * _LARGEST_HALF}

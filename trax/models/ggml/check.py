@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import IO
 
 from trax.errors import ModelError
-from trax.models.ggml.blocks import KINDS, Kind
 from trax.models.ggml.header import HEADER_SIZE, WhisperHeader, parse_header
+from trax.models.ggml.kinds import KINDS, Kind
 from trax.models.ggml.layout import layout
 
 _KINDS = {kind.type: kind for kind in KINDS.values()}
@@ -54,8 +54,20 @@ class Contents:
 
 
 def check_whole(path: Path) -> WhisperHeader:
-    """Walk through a Whisper ggml file from its header to its last tensor, and return its header. Raises ModelError as `contents` does."""
-    return contents(path).header
+    """Whether whisper.cpp can run a Whisper ggml file; returns its header.
+
+    Raises ModelError as `contents` does, and when its numbers are stored otherwise than whisper.cpp takes them: at some it ends the
+    process that loads or runs it.
+    """
+    found = contents(path)
+    if found.header.weights == "f32":
+        raise ModelError("whisper.cpp cannot run a model of 32-bit weights.", file=str(path), advice="Take the same model as f16 or q8_0.")
+    kinds = {place.name: place.kind.name for place in found.tensors}
+    for tensor in layout(found.header):
+        if kinds[tensor.name] != tensor.kind:
+            what = f"The file is damaged: the tensor {tensor.name} is stored as {kinds[tensor.name]}, expected is {tensor.kind}."
+            raise ModelError(what, file=str(path), advice=_ADVICE)
+    return found.header
 
 
 def contents(path: Path) -> Contents:
@@ -105,7 +117,7 @@ def _tensors(file: IO[bytes], size: int) -> Iterator[Place]:
 def _check_tensors(header: WhisperHeader, found: tuple[Place, ...]) -> None:
     shapes = {place.name: place.shape for place in found}
     expected = layout(header)
-    for name, shape in expected:
+    for name, shape, _ in expected:
         if name not in shapes:  # whisper.cpp takes a file without any for an empty model, and runs it
             raise _cut_short()
         if shapes[name] != shape:

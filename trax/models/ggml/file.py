@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from trax import files
 from trax.errors import ModelError
-from trax.models.ggml.blocks import KINDS, PLAIN, QUANTISED
+from trax.models.ggml.blocks import PLAIN
 from trax.models.ggml.check import Place, contents
 from trax.models.ggml.header import pack_header
+from trax.models.ggml.kinds import KINDS, QUANTISED
 from trax.models.ggml.model import GgmlModel, LazyTensors, Tensor
 
 _INT = struct.Struct("<i")

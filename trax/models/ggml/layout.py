@@ -1,4 +1,4 @@
-"""The tensors of a Whisper model: their names, shapes, and what whisper.cpp's tools store them as."""
+"""The tensors of a Whisper model: their names, shapes, and how whisper.cpp wants their numbers stored."""
 
 from __future__ import annotations
 
@@ -12,25 +12,24 @@ _FEED_FORWARD = 4  # times the width
 
 
 class Expected(NamedTuple):
-    """A tensor that a model must have. `shape` counts as numpy does, the fastest dimension last."""
+    """A tensor that a model must have. `shape` counts as numpy does, the fastest dimension last; `kind` is how its numbers are stored."""
 
     name: str
     shape: tuple[int, ...]
-
-    @property
-    def is_matrix(self) -> bool:
-        """Whether it is quantised: the positions, the vectors and the convolutions are not."""
-        return self.name.endswith(".weight") and len(self.shape) == len(("rows", "columns"))
-
-    @property
-    def kind(self) -> str:
-        """What it is stored as when the model is not quantised: "f32" for the positions, norms and biases, which are small, else "f16"."""
-        return "f16" if self.name.endswith(".weight") and len(self.shape) > 1 else "f32"
+    kind: str
 
 
 def layout(header: WhisperHeader) -> tuple[Expected, ...]:
-    """The tensors of a model with these dimensions, in the order of whisper.cpp's converter from PyTorch."""
-    return tuple(Expected(name, shape) for name, shape in _tensors(header))
+    """The tensors of a model with these dimensions and weights, in the order of whisper.cpp's converter from PyTorch."""
+    return tuple(Expected(name, shape, _kind(name, shape, header.weights)) for name, shape in _tensors(header))
+
+
+def _kind(name: str, shape: tuple[int, ...], weights: str) -> str:
+    """What whisper.cpp makes room for: only matrices are quantised, and what is small (positions, norms, biases) keeps all its digits."""
+    if not name.endswith(".weight") or len(shape) == len(("features",)):
+        return "f32"
+    is_matrix = len(shape) == len(("rows", "columns"))
+    return weights if is_matrix or weights == "f32" else "f16"
 
 
 _Tensors = Iterator[tuple[str, tuple[int, ...]]]

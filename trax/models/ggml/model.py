@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trax.errors import ModelError
-from trax.models.ggml.blocks import KINDS, LARGEST, PLAIN, QUANTISED, dequantise, quantise
+from trax.models.ggml.blocks import LARGEST, PLAIN, dequantise, quantise
 from trax.models.ggml.header import WhisperHeader
+from trax.models.ggml.kinds import KINDS, QUANTISED
 
 
 @dataclass(frozen=True, slots=True, eq=False)
