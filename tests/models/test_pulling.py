@@ -1,88 +1,21 @@
-"""Pulling whole models from a real server or a folder: what is installed, what is refused, and what is left."""
+"""Pulling whole models from a real server: what is installed, what is refused, and what is left."""
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from pathlib import Path
 
-import ggml
 import pytest
 from file_server import Fault, Served
-from hugging_face import lay_out
-from safetensors.numpy import save_file
+from published import FILE, FOLDER, INSTALLED, MODEL, PARTS, left, weights
 
 from trax.errors import Cancelled, DiskFull, ModelError, ModelUnreachable
 from trax.files import locked, sha256_of
 from trax.models.adding import add
-from trax.models.catalogue import Catalogue, Entry, File, catalogue
-from trax.models.gathering import Source
+from trax.models.catalogue import File
 from trax.models.ggml.file import read
-from trax.models.pulling import pull
 from trax.models.store import installed, survey, verify
-
-FILE = "ggml-own.bin"
-FOLDER = "/someone/own/resolve/main"
-MODEL = f"{FOLDER}/{FILE}"
-PARTS = ("config.json", "vocab.json", "model.safetensors")
-
-
-@pytest.fixture(scope="module")
-def file(tmp_path_factory) -> Path:
-    """A model that can be quantised."""
-    path = tmp_path_factory.mktemp("published") / FILE
-    ggml.write(path, width=32)
-    return path
-
-
-@pytest.fixture(scope="module")
-def theirs(file, tmp_path_factory) -> Path:
-    """The same model as a folder of Hugging Face."""
-    folder = tmp_path_factory.mktemp("hugging-face") / "own"
-    save_file(lay_out(read(file), folder), folder / "model.safetensors")
-    return folder
-
-
-@pytest.fixture
-def publish(monkeypatch, server):
-    """Put the model into the catalogue as told."""
-
-    def put(*files: File, **told: object) -> Entry:
-        plain = {"name": "own", "kind": "asr", "engine": "whisper", "origin": "download", "languages": ["en"], "licence": "CC0-1.0"}
-        entry = Entry(**plain | {"source": f"https://huggingface.co{FOLDER}", "files": files} | told)
-        known = Catalogue(models=(*catalogue().models, entry))
-        monkeypatch.setattr("trax.models.pulling.catalogue", lambda: known)
-        return entry
-
-    return put
-
-
-@pytest.fixture
-def served(server, publish, file) -> Entry:
-    """The model, published with its hash, on a server."""
-    server.files[MODEL] = Served(file.read_bytes())
-    return publish(File(name=FILE, size=file.stat().st_size, sha256=sha256_of(file)))
-
-
-@pytest.fixture
-def pull_it(server, state_models, watcher):
-    def pulling(name: str = "own", **source: object):
-        return pull(name, state_models, Source(**{"mirror": server.address(), **source}), watcher, watcher.waits.append)
-
-    return pulling
-
-
-def left(state_models: Path) -> set[str]:
-    """What lies in the folder of models."""
-    return {str(path.relative_to(state_models)) for path in state_models.rglob("*") if path.is_file()} - {".lock"}
-
-
-def weights(path: Path) -> dict[str, bytes]:
-    return {name: tensor.data.tobytes() for name, tensor in read(path).tensors.items()}
-
-
-INSTALLED = {"own/card.json", "own/model.bin", ".downloads/own.lock"}
 
 
 def test_a_model_comes_from_a_mirror_and_is_installed(served, pull_it, state_models, file, server):
@@ -192,81 +125,6 @@ def test_it_is_converted_on_the_way(pull_it, publish, server, file, theirs, stat
     assert weights(Path(model.path)) == weights(file)
     assert set(model.pulled["files"]) == set(PARTS)
     assert left(state_models) == INSTALLED
-
-
-@pytest.mark.usefixtures("unknown")
-class TestPins:
-    @pytest.fixture
-    def unknown(self, server, publish, file) -> Entry:
-        server.files[MODEL] = Served(file.read_bytes())
-        return publish(File(name=FILE))
-
-    def test_a_hash_that_nobody_published_is_pinned_and_told(self, pull_it, state_models, file, watcher):
-        model = pull_it().model
-        assert model.pulled["pinned"] == [FILE]
-        assert json.loads((state_models / ".pins.json").read_text()) == {"own": {FILE: sha256_of(file)}}
-        assert sha256_of(file) in watcher.notes[-1]
-        assert survey(state_models).findings == ()
-
-    def test_what_comes_later_must_have_it(self, pull_it, server, state_models, file, write_ggml):
-        for path in Path(pull_it().model.path).parent.iterdir():
-            path.unlink()
-        (state_models / "own").rmdir()
-        server.files[MODEL] = Served(write_ggml("other.bin", width=4).read_bytes())
-        with pytest.raises(ModelError, match=f"at the first pull it was {sha256_of(file)}.*pins.json"):
-            pull_it()
-        server.files[MODEL] = Served(file.read_bytes())
-        model = pull_it().model
-        assert (model.sha256, model.pulled["pinned"]) == (sha256_of(file), [])
-
-    def test_what_is_no_model_is_not_pinned_and_not_kept(self, pull_it, server, state_models, file):
-        server.files[MODEL] = Served(file.read_bytes()[:-1000])
-        with pytest.raises(ModelError, match="cut short"):
-            pull_it()
-        assert left(state_models) == {".downloads/own.lock"}
-        server.files[MODEL] = Served(file.read_bytes())
-        assert pull_it().is_new
-
-    @pytest.mark.parametrize("damage", ["{", "[]", '{"own": {"ggml-own.bin": "x"}}', '{"own": 3}'])
-    def test_damaged_pins_are_told(self, pull_it, state_models, server, damage):
-        state_models.mkdir(parents=True)
-        (state_models / ".pins.json").write_text(damage)
-        with pytest.raises(ModelError, match=r"pinned hashes is damaged"):
-            pull_it()
-        assert server.asked == []
-
-
-@pytest.mark.usefixtures("served")
-class TestFromAFolder:
-    def test_the_file_of_the_catalogue_is_found_and_stays(self, pull_it, server, file, state_models):
-        model = pull_it(folder=file.parent).model
-        assert (model.sha256, model.pulled["from"]) == (sha256_of(file), str(file.parent))
-        assert file.is_file()
-        assert server.asked == []
-        assert left(state_models) == INSTALLED
-
-    def test_a_folder_of_hugging_face_is_converted(self, pull_it, theirs, file):
-        model = pull_it(folder=theirs).model
-        assert weights(Path(model.path)) == weights(file)
-        assert model.pulled["pinned"] == sorted(PARTS)
-        assert not pull_it(folder=theirs).is_new
-
-    def test_another_file_is_refused_and_stays(self, pull_it, tmp_path, write_ggml):
-        path = write_ggml(FILE)
-        with pytest.raises(ModelError, match="the published one is"):
-            pull_it(folder=tmp_path)
-        assert path.is_file()
-
-    def test_a_model_of_other_languages_is_refused(self, publish, pull_it, theirs, state_models):
-        publish(File(name=FILE), languages=["en", "de"])
-        with pytest.raises(ModelError, match="not own: its vocabulary lacks de"):
-            pull_it(folder=theirs)
-        assert left(state_models) == {".downloads/own.lock"}
-
-    @pytest.mark.parametrize("folder", [".", "none"])
-    def test_an_empty_one_is_told_with_what_it_should_hold(self, pull_it, tmp_path, folder):
-        with pytest.raises(ModelError, match=f"not in this folder.*{FILE}.*config.json"):
-            pull_it(folder=tmp_path / folder)
 
 
 def test_it_comes_from_another_address(served, pull_it, server, file):
