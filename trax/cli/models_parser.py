@@ -42,8 +42,8 @@ def add_models(commands: Subparsers) -> None:
         actions,
         "add",
         "add a model from a file",
-        "Takes a whisper.cpp model (a ggml .bin file), checks that it is whole and copies it into state/models. One of the catalogue becomes\n"
-        "what `trax-ctl models pull` makes of it; under another name it stays as it is.",
+        "Takes a whisper.cpp model (a ggml .bin file), checks that it is whole and copies it into state/models. One of the catalogue\n"
+        "becomes what `trax-ctl models pull` makes of it; under another name it stays as it is.",
         "  trax-ctl models add ggml-small.en-q8_0.bin\n  trax-ctl models add mine.bin --name mine --scope digits --window 6",
     )
     add.add_argument("file", metavar="FILE", help="the model's file")
