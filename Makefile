@@ -54,7 +54,8 @@ test: setup
 	$(VENV)/bin/pytest
 
 accuracy: setup
-	@$(VENV)/bin/python benchmarks/accuracy.py $(if $(QUICK),,--write docs/accuracy.md)
+	@status=0; $(VENV)/bin/python benchmarks/digits.py || status=$$?; \
+	$(VENV)/bin/python benchmarks/accuracy.py $(if $(QUICK),,--write docs/accuracy.md) || status=$$?; exit $$status
 
 bench: setup
 	@status=0; for each in idle ledger many_files memory; do $(VENV)/bin/python benchmarks/$$each.py || status=$$?; done; exit $$status
