@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lane_processes import until
 
 from trax.models.model import Model
 from trax.pipeline.lane_worker import LaneWorker
@@ -47,6 +48,17 @@ def test_what_a_job_will_want_is_loaded_while_its_worker_does_other_things(tmp_p
     asyncio.run(main())
 
 
+def test_what_an_idle_worker_loads_ahead_is_seen_at_once(tmp_path, lanes, task, whisper_model):
+    async def main() -> None:
+        async with lanes(max_workers=1) as local, asyncio.timeout(300):
+            await heard_silence(local, task, tmp_path)
+            local.expect("job", {Lane.TRANSCRIBE: [whisper(whisper_model)]})
+            await until(lambda: "w" in {model.name for worker in local.workers() if worker.cache for model in worker.cache.models}, 300.0)
+            assert (await heard_silence(local, task, tmp_path)).loads == 2
+
+    asyncio.run(main())
+
+
 def test_a_worker_killed_while_it_loads_ahead_costs_nothing(tmp_path, lanes, task):
     os.mkfifo(tmp_path / "pipe")  # whoever opens it waits for ever
 
@@ -56,8 +68,7 @@ def test_a_worker_killed_while_it_loads_ahead_costs_nothing(tmp_path, lanes, tas
             await heard_silence(local, task, tmp_path)
             (first,) = local.workers()
             os.kill(first.pid, signal.SIGKILL)
-            while local.workers():  # noqa: ASYNC110 - what it looks at is another process
-                await asyncio.sleep(0.01)
+            await until(lambda: not local.workers())
             await heard_silence(local, task, tmp_path)
             (second,) = local.workers()
             assert second.pid != first.pid

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -40,6 +41,8 @@ class LaneWorker:
         self._hang_seconds = hang_seconds
         self._child: ChildProcess | None = None
         self._cache: CacheView | None = None
+        #: Hears what the process says of its models while it has no task.
+        self._listening: asyncio.Task[None] | None = None
         #: Which models it will be asked for, as far as one can tell, the soonest first: it keeps them before others, or loads them ahead.
         self.wanted: _Models = ()
         self._ids = itertools.count(1)
@@ -59,6 +62,7 @@ class LaneWorker:
 
     async def perform(self, task: StageTask, on_progress: OnProgress) -> dict[str, Any]:
         """Have the task done. Raises as `Lanes.run`."""
+        await self._stop_listening()
         child = self.child or await self._start()
         task_id = next(self._ids)
         child.send(
@@ -87,6 +91,23 @@ class LaneWorker:
         except BaseException:
             await self._take_back(child, task_id)
             raise
+        finally:
+            self._listen()
+
+    def _listen(self) -> None:
+        if (child := self.child) is not None:
+            self._listening = asyncio.create_task(self._follow(child))
+
+    async def _follow(self, child: ChildProcess) -> None:
+        with contextlib.suppress(errors.WorkerCrashed):  # the next task gets another
+            await child.listen(self._hear)
+
+    async def _stop_listening(self) -> None:
+        """Two may not read what a process says: `StreamReader` allows one."""
+        listening, self._listening = self._listening, None
+        if listening is not None:
+            listening.cancel()
+            await asyncio.wait([listening])
 
     def _hear(self, report: Mapping[str, Any]) -> None:
         self._cache = CacheView.from_plain(report)
@@ -126,6 +147,8 @@ class LaneWorker:
     async def close(self) -> None:
         """Let the process go, if there is one."""
         child, self._child = self._child, None  # at once: a task that comes while the process ends must get a new one
+        if self._listening is not None:
+            self._listening.cancel()
         if child is not None:
             await child.close()
 

@@ -17,7 +17,7 @@ NO_SPEECH = "No speech was found."
 NO_WORDS = "Voices were heard, but no words were recognised."
 POCKETSPHINX = (
     "The words are from the built-in PocketSphinx engine, which is far less accurate than a Whisper model: "
-    "expect many wrong words, and no punctuation. To add a Whisper model: `trax-ctl models add FILE`."
+    "expect many wrong words, and no punctuation. `trax-ctl models pull distil-small.en` brings one."
 )
 
 

@@ -22,6 +22,10 @@ _LINE_LIMIT = 1 << 20
 _END_SECONDS = 2.0
 #: What a child gets to see of the environment: how to find its libraries and its words, and nothing secret.
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "VIRTUAL_ENV", "PYTHONPATH", "JOURNAL_STREAM", "TMPDIR", "TRAX_LOG_LEVEL")
+#: What a worker says of its models, whether it has a task or not.
+_REPORT = "models"
+
+OnReport = Callable[[Mapping[str, Any]], None]
 
 
 class ChildProcess:
@@ -96,14 +100,18 @@ class ChildProcess:
 
     async def receive(self, silence: float) -> dict[str, Any] | None:
         """The next message; None once the child has ended. Raises WorkerHung after `silence` seconds, WorkerCrashed on nonsense."""
-        assert self._process.stdout is not None
         try:
             async with asyncio.timeout(silence):
-                line = await self._process.stdout.readline()
-            message: object = json.loads(line) if line else None
+                return await self._next()
         except TimeoutError:
             await self.kill()
             raise WorkerHung(f"The {self._what} did not answer for {silence:g} s and was ended.") from None
+
+    async def _next(self) -> dict[str, Any] | None:
+        assert self._process.stdout is not None
+        try:
+            line = await self._process.stdout.readline()
+            message: object = json.loads(line) if line else None
         except (ValueError, RecursionError):  # no JSON, or no end of line within the limit
             message = ()
         if message is None or isinstance(message, dict):
@@ -115,7 +123,7 @@ class ChildProcess:
         silence: float,
         on_progress: Callable[[float], None],
         task: int | None = None,
-        on_report: Callable[[Mapping[str, Any]], None] = lambda _report: None,
+        on_report: OnReport = lambda _report: None,
     ) -> dict[str, Any]:
         """Follow the child's work on a task (None: it only has one) to the result.
 
@@ -124,11 +132,8 @@ class ChildProcess:
         Raises the error the child tells of; WorkerHung or WorkerCrashed, the child being ended then.
         """
         while (message := await self.receive(silence)) is not None:
-            if message.get("event") == "models":  # of no task: it may have come between two
-                try:
-                    on_report(message)
-                except (KeyError, TypeError, ValueError):
-                    raise await self.nonsense() from None
+            if message.get("event") == _REPORT:
+                await self._hear(message, on_report)
                 continue
             if message.get("id") != task:
                 raise await self.nonsense()
@@ -142,6 +147,22 @@ class ChildProcess:
                 case _:
                     raise await self.nonsense()
         raise await self.crashed()
+
+    async def listen(self, on_report: OnReport) -> None:
+        """Follow what a child without a task has to say of its models, until it ends; to be cancelled before it is given one.
+
+        Raises WorkerCrashed, the child being ended then, when it says anything else.
+        """
+        while (message := await self._next()) is not None:
+            if message.get("event") != _REPORT:
+                raise await self.nonsense()
+            await self._hear(message, on_report)
+
+    async def _hear(self, message: Mapping[str, Any], on_report: OnReport) -> None:
+        try:
+            on_report(message)
+        except (KeyError, TypeError, ValueError):
+            raise await self.nonsense() from None
 
     async def nonsense(self) -> WorkerCrashed:
         """End a child that says what it should not; returns the error to raise."""
