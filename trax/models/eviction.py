@@ -26,7 +26,7 @@ def evictions(held: Sequence[Held], missing: int, keep: Sequence[str], *, spare_
     unnamed = sorted((one for one in held if one.key not in keep), key=lambda one: one.last_used)
     named = sorted((one for one in held if one.key in keep), key=lambda one: keep.index(one.key), reverse=True)
     chosen: list[str] = []
-    for one in (*unnamed, *(() if spare_kept else named)):
+    for one in unnamed if spare_kept else [*unnamed, *named]:
         if missing <= 0:
             break
         if not one.is_in_use:

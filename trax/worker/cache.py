@@ -112,7 +112,8 @@ class Cache:
         with self._state:
             loaded = self._loaded.get(model.key)
             if loaded is not None:
-                self._loads_ahead += count and loaded.is_ahead
+                if count and loaded.is_ahead:
+                    self._loads_ahead += 1
                 loaded.is_ahead = False
                 loaded.users += 1
                 loaded.last_used = next(self._turns)

@@ -16,7 +16,7 @@ import numpy as np
 
 from trax.errors import ModelError
 from trax.models.ggml.header import WhisperHeader, pack_header, parse_header
-from trax.models.ggml.layout import Expected, layout
+from trax.models.ggml.layout import FEED_FORWARD, Expected, layout
 from trax.models.ggml.model import GgmlModel, LazyTensors, Tensor
 from trax.models.ggml.safetensors import Stored, stored_in
 from trax.models.ggml.vocabulary import decoded
@@ -24,7 +24,6 @@ from trax.models.mel import mel_filters
 
 _WEIGHTS = "model.safetensors"
 _SHARDS = "model.safetensors.index.json"
-_FEED_FORWARD = 4  # times the width, in whisper.cpp
 _ADVICE = "Take a folder of openai/whisper-… or distil-whisper/…, with config.json, model.safetensors and vocab.json."
 
 #: Parts of a layer, in ggml and at Hugging Face.
@@ -91,8 +90,8 @@ def _header(config: Mapping[str, Any], file: Path) -> WhisperHeader:
         "model_type": "whisper",
         "activation_function": "gelu",
         "scale_embedding": False,
-        "encoder_ffn_dim": _FEED_FORWARD * _number(config, "d_model", file),
-        "decoder_ffn_dim": _FEED_FORWARD * _number(config, "d_model", file),
+        "encoder_ffn_dim": FEED_FORWARD * _number(config, "d_model", file),
+        "decoder_ffn_dim": FEED_FORWARD * _number(config, "d_model", file),
     }
     for name, value in granted.items():
         if config.get(name, value) != value or (name == "model_type" and name not in config):

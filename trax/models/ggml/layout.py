@@ -8,7 +8,8 @@ from typing import NamedTuple
 from trax.models.ggml.header import WhisperHeader
 
 _KERNEL = 3  # frames that a convolution sees
-_FEED_FORWARD = 4  # times the width
+FEED_FORWARD = 4  # times the width
+_VECTOR, _MATRIX = 1, 2  # dimensions
 
 
 class Expected(NamedTuple):
@@ -26,10 +27,9 @@ def layout(header: WhisperHeader) -> tuple[Expected, ...]:
 
 def _kind(name: str, shape: tuple[int, ...], weights: str) -> str:
     """What whisper.cpp makes room for: only matrices are quantised, and what is small (positions, norms, biases) keeps all its digits."""
-    if not name.endswith(".weight") or len(shape) == len(("features",)):
+    if not name.endswith(".weight") or len(shape) == _VECTOR:
         return "f32"
-    is_matrix = len(shape) == len(("rows", "columns"))
-    return weights if is_matrix or weights == "f32" else "f16"
+    return weights if len(shape) == _MATRIX or weights == "f32" else "f16"
 
 
 _Tensors = Iterator[tuple[str, tuple[int, ...]]]
@@ -56,8 +56,8 @@ def _block(name: str, width: int, attentions: tuple[str, ...]) -> _Tensors:
         for part in ("query", "key", "value", "out"):
             yield from _linear(f"{name}.{attention}.{part}", width, width, bias=part != "key")
         yield from _norm(f"{name}.{attention}_ln", width)
-    yield from _linear(f"{name}.mlp.0", width, _FEED_FORWARD * width)
-    yield from _linear(f"{name}.mlp.2", _FEED_FORWARD * width, width)
+    yield from _linear(f"{name}.mlp.0", width, FEED_FORWARD * width)
+    yield from _linear(f"{name}.mlp.2", FEED_FORWARD * width, width)
     yield from _norm(f"{name}.mlp_ln", width)
 
 
