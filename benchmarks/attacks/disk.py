@@ -186,9 +186,7 @@ class Cut:
     image: Image
 
 
-def power_cuts(
-    files: Mapping[str, bytes], history: Iterable[Event], *, unsynced: Collection[str] = (), first: int = 1
-) -> Iterator[Cut]:
+def power_cuts(files: Mapping[str, bytes], history: Iterable[Event], *, unsynced: Collection[str] = (), first: int = 1) -> Iterator[Cut]:
     """Every power cut from the one before operation `first` on; of those that leave the same, the first."""
     events = [*history, Event("end", "")]
     for is_journalled, losses in ((True, tuple(Loss)), (False, (Loss.NAMES,))):

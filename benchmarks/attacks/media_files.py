@@ -120,8 +120,7 @@ def _claims() -> dict[str, bytes]:
         "no channels.wav": wav(16_000, 0, 16, bytes(10_000)),
         "tags of 256 MB.mp3": id3(b"APIC", b"\0image/png\0\3\0" + bytes(1000), announced=(1 << 28) - 1),
         "huge boxes.mp4": FTYP + struct.pack(">I4sQ", 1, b"moov", 1 << 62) + bytes(64),
-        "a table of 4 billion.mp4": FTYP
-        + moov(box(b"stsz", struct.pack(">III", 0, 0, most)) + box(b"stco", struct.pack(">II", 0, most))),
+        "a table of 4 billion.mp4": FTYP + moov(box(b"stsz", struct.pack(">III", 0, 0, most)) + box(b"stco", struct.pack(">II", 0, most))),
         "elements without end.mkv": EBML + SEGMENT + _ENDLESS + TRACKS + struct.pack(">Q", (1 << 57) - 2) + bytes(64),
         "a huge element.mkv": EBML + SEGMENT + _ENDLESS + INFO + struct.pack(">Q", 1 << 56 | 1 << 40) + bytes(64),
     }
