@@ -189,3 +189,18 @@ def test_what_was_appended_stays_however_it_ends(tmp_path):
     assert path.read_bytes() == b"one two"
     with pytest.raises(StorageError, match="append to"), files.appending(tmp_path / "none" / "grown"):
         pass
+
+
+def test_the_umask_does_not_decide_who_may_read_what_grows(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        with files.appending(tmp_path / "grown") as handle:
+            handle.write(b"one")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "grown").stat().st_mode) == files.FILE_MODE
+
+
+def test_a_folder_that_cannot_be_looked_at_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="look into"):
+        files.make_folder(tmp_path / ("n" * 300))

@@ -34,8 +34,9 @@ _NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 def make_folder(folder: Path, mode: int = FOLDER_MODE) -> None:
     """Create a folder and its missing parents, durably; one that is there already stays as it is."""
-    if folder.is_dir():
-        return
+    with told("look into", folder.parent):
+        if folder.is_dir():
+            return
     if folder.parent != folder:
         make_folder(folder.parent, mode)
     with told("create the folder", folder), contextlib.suppress(FileExistsError):
@@ -141,6 +142,8 @@ def appending(path: Path, mode: int = FILE_MODE) -> Iterator[IO[bytes]]:
         tell("append", path)
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, mode)
         with os.fdopen(descriptor, "ab", buffering=0) as handle:
+            if os.fstat(descriptor).st_size == 0:
+                os.fchmod(descriptor, mode)  # the umask must not decide who may read it
             sync_folder(path.parent)
             try:
                 yield handle

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from trax import files
-from trax.errors import ModelError
+from trax.errors import ModelError, StorageError
 from trax.models.adding import add
 from trax.models.removing import remove
 from trax.models.store import installed, survey
@@ -20,6 +20,11 @@ def test_a_removed_model_is_gone_and_can_be_added_again(own, write_ggml, state_m
     assert own.name not in [model.name for model in installed(state_models)]
     assert {path.name for path in state_models.iterdir()} == {".lock"}
     assert add(write_ggml(), state_models) == own
+
+
+def test_what_cannot_be_looked_at_is_told(own, state_models):
+    with pytest.raises(StorageError, match="look into"):
+        remove("n" * 300, state_models)
 
 
 def test_the_others_stay(own, write_ggml, state_models):

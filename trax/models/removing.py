@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from trax import files
+from trax.disk import told
 from trax.errors import ModelError
 from trax.models.catalogue import catalogue
 from trax.models.installing import room_for_one
@@ -17,11 +18,12 @@ def remove(name: str, state_models: Path) -> Path:
 
     Raises:
         ModelError: there is no such model, or it is built in, or another one is being added or removed.
-        StorageError: the folder cannot be written.
+        StorageError: the folder cannot be read or written.
     """
     folder = state_models / name
-    if folder.parent != state_models or name.startswith(".") or folder.is_symlink() or not folder.is_dir():
-        raise _not_there(name, state_models)
+    with told("look into", state_models):
+        if folder.parent != state_models or name.startswith(".") or folder.is_symlink() or not folder.is_dir():
+            raise _not_there(name, state_models)
     with room_for_one(state_models) as doomed:
         files.rename(folder, doomed / name)
     return folder

@@ -148,7 +148,8 @@ def _added(state_models: Path) -> Iterator[tuple[str, Model | TraxError]]:
     except FileNotFoundError:
         return
     except OSError as error:
-        yield "*", ModelError(f"The folder of models cannot be read: {error.strerror}.", file=str(state_models))
+        advice = "Ask as the user trax or as one of the group trax: what was pulled or added is not shown here."
+        yield "state/models", ModelError(f"The folder of models cannot be read: {error.strerror}.", file=str(state_models), advice=advice)
         return
     made_at_setup = {entry.files[0].name for entry in catalogue().models if entry.origin == "setup"}
     for child in children:
