@@ -51,12 +51,9 @@ def tool(
     command = [sys.executable, "-P", "-m", "trax.worker.tools", *_with_state(words, settings.state_folder)]
     environment = {name: value for name, value in os.environ.items() if name not in NAMES} | dict(secrets)
     stderr = subprocess.PIPE if watched is None else None
-    # a session of its own: Ctrl-C reaches us alone, and the tool by us, once
-    with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, env=environment, start_new_session=True
-    ) as process:
+    with _started(command, stderr, environment) as process:
         try:
-            with _stops_raised():
+            with _stops_raised():  # from here on they reach us
                 said, complained = process.communicate(timeout=_SECONDS if watched is None else None)
         except _Stopped as stop:
             said = _stop(process)
@@ -84,6 +81,21 @@ def _with_state(words: Sequence[str], state: Path) -> list[str]:
     return [*words[:at], *options, *words[at:]]
 
 
+def _started(command: Sequence[str], stderr: int | None, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """The tool in a session of its own: Ctrl-C reaches us alone, and the tool by us, once.
+
+    From here on stops wait, until `_stops_raised` lets them reach us; of the tool, until it can answer for them.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)  # handed down to the tool
+    try:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, env=environment, start_new_session=True
+        )
+    except BaseException:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
+        raise
+
+
 def _document(said: bytes) -> dict[str, Any] | None:
     try:
         answer = json.loads(said)
@@ -104,6 +116,7 @@ def _stops_raised() -> Iterator[None]:
         for number, handler in former.items():
             if handler is not signal.SIG_IGN:
                 signal.signal(number, stop)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
         yield
     finally:
         for number, handler in former.items():
