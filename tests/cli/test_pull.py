@@ -144,6 +144,15 @@ def test_stopped_or_killed_it_goes_on_where_it_was(start, pull, server, tmp_path
     assert sha256_of(tmp_path / "state" / "models" / "own" / "model.bin") == sha256_of(whisper_model)
 
 
+def test_stopped_while_it_is_still_being_loaded_it_says_nothing_of_python(start):
+    process = start("pull", "own")
+    wait_until(lambda: psutil.Process(process.pid).children())
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert "Traceback" not in err
+
+
 def test_a_person_sees_a_bar(environment):
     process, terminal = pty.fork()
     if process == 0:

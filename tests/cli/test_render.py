@@ -213,15 +213,17 @@ def test_models_say_what_decides_whether_to_fetch_them() -> None:
     installed = {"name": "mine", "kind": "asr", "engine": "whisper", "scope": "open", "languages": codes, "size": 8e7, "licence": "MIT"}
     known = {"name": "small.en", "source": "https://here", "size": 264_500_000, "memory_mb": 852, "languages": ["en"], "licence": "MIT"}
     bare = {"name": "other", "source": "https://there", "size": None, "languages": [], "licence": "MIT", "note": "Slow."}
+    known["files"], bare["files"] = [{"name": "a.bin"}], [{"name": "b.bin"}, {"name": "c.json"}]
     others = [{"origin": "download", **entry} for entry in (known, bare, {"name": "mine"}, {"name": "unready", "loadable": False})]
     couples = [{"fast": "small.en", "refine": "other", "default": True}, {"fast": "mine", "refine": "other"}]
     text = printed(render_models.models_view([installed], [*others, {"name": "shipped", "origin": "shipped"}], couples), width=120)
     assert "99 languages" in text
-    assert [line.rstrip() for line in text.splitlines()[-8:]] == [
+    assert [line.rstrip() for line in text.splitlines()[-9:]] == [
         "small.en  264.5 MB to fetch · 852.0 MB of memory · en · MIT",
-        "          https://here",
+        "          https://here/a.bin",
         "other     MIT · Slow.",
-        "          https://there",
+        "          https://there/b.bin",
+        "          https://there/c.json",
         "",
         "Go together, the fast one first:",
         "small.en + other (default)",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from trax.errors import ModelError, StorageError
+from trax.errors import DiskFull, ModelError, StorageError
 from trax.files import copy, locked, sha256_of
 from trax.models.adding import add
 from trax.models.catalogue import File, catalogue
@@ -216,5 +216,15 @@ def test_a_failing_disk_leaves_no_model(write_ggml, state_models, monkeypatch):
 
     monkeypatch.setattr("trax.models.installing.files.write_bytes", fail)
     with pytest.raises(StorageError):
+        add(write_ggml(), state_models)
+    assert [path.name for path in state_models.iterdir()] == [".lock"]
+
+
+def test_a_full_disk_is_told_with_what_to_do(write_ggml, state_models, monkeypatch):
+    def full(_source, target):
+        raise DiskFull("Could not write: No space left on device.", file=str(target))
+
+    monkeypatch.setattr("trax.models.adding.files.copy", full)
+    with pytest.raises(DiskFull, match="Make room on the disk and add it again"):
         add(write_ggml(), state_models)
     assert [path.name for path in state_models.iterdir()] == [".lock"]

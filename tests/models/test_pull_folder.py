@@ -1,5 +1,6 @@
 """Pulling from a folder, where no network is."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,17 @@ def test_a_model_of_other_languages_is_refused(publish, pull_it, theirs, state_m
     assert left(state_models) == {".downloads/own.lock"}
 
 
-@pytest.mark.parametrize("folder", [".", "none"])
-def test_an_empty_one_is_told_with_what_it_should_hold(pull_it, tmp_path, folder):
+def test_the_file_itself_will_do_under_any_name(pull_it, tmp_path, file):
+    carried = tmp_path / "ggml (1).bin"
+    shutil.copy(file, carried)
+    assert pull_it(folder=carried).model.sha256 == sha256_of(file)
+
+
+def test_an_empty_one_is_told_with_what_it_should_hold(pull_it, tmp_path):
     with pytest.raises(ModelError, match=f"not in this folder.*{FILE}.*config.json"):
-        pull_it(folder=tmp_path / folder)
+        pull_it(folder=tmp_path)
+
+
+def test_one_that_is_not_there_is_told(pull_it, tmp_path):
+    with pytest.raises(ModelError, match=r"no such folder.*mounted"):
+        pull_it(folder=tmp_path / "usb")

@@ -96,6 +96,15 @@ def test_ctrl_c_keeps_what_has_come(served, pull_it, server, watcher, monkeypatc
     monkeypatch.undo()
 
 
+def test_ctrl_c_before_anything_came_says_so(served, pull_it, watcher, monkeypatch):
+    def stop(_file, _done, _total):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(watcher, "advance", stop)
+    with pytest.raises(Cancelled, match="nothing of own was fetched"):
+        pull_it()
+
+
 def test_a_second_pull_of_the_same_is_told(served, pull_it, state_models, server):
     (state_models / ".downloads").mkdir(parents=True)
     with locked(state_models / ".downloads" / "own.lock") as ours:

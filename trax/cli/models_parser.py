@@ -22,7 +22,7 @@ def add_models(commands: Subparsers) -> None:
         "list the models: those installed, those that can be pulled, and which go together",
         "Of an installed one its kind, engine, scope (open: any speech; else what it is limited to), languages, size, licence and what\n"
         "uses it: a setting that names it, auto (what is taken where no setting names one), unfinished jobs. Of the others the size of\n"
-        "the download, the memory it needs, languages, licence, where it lies.",
+        "the download, the memory it needs, languages, licence, the address of each file.",
         "  trax-ctl models list\n  trax-ctl models list --json",
     )
     pull = command(
@@ -36,7 +36,7 @@ def add_models(commands: Subparsers) -> None:
         "  trax-ctl models pull small.en --from https://files.example.org/models",
     )
     pull.add_argument("name", metavar="NAME", help="the model's name, as `trax-ctl models list` shows it")
-    source = "a folder with its files, or the address below which they lie (default: Hugging Face, or the mirror that models.mirror names)"
+    source = "the file, a folder with its files, or the address below which they lie (default: Hugging Face, or what models.mirror names)"
     pull.add_argument("--from", metavar="DIR|URL", dest="source", help=source)
     add = command(
         actions,

@@ -47,7 +47,7 @@ def _couple(couple: Plain) -> str:
 
 
 def _offer(entry: Plain) -> Text:
-    """What decides whether to fetch a model, and where it is."""
+    """What decides whether to fetch a model, and where its files are: people without the internet fetch them elsewhere."""
     facts = (
         f"{size(entry['size'])} to fetch" if entry.get("size") else None,
         f"{size(entry['memory_mb'] * 1e6)} of memory" if entry.get("memory_mb") else None,
@@ -56,11 +56,12 @@ def _offer(entry: Plain) -> Text:
         entry.get("licence"),
         entry.get("note"),
     )
-    return Text("\n").join([label(" · ".join(str(fact) for fact in facts if fact)), label(entry.get("source"), "dim")])
+    addresses = [label(f"{entry.get('source')}/{file['name']}", "dim") for file in entry.get("files") or ()]
+    return Text("\n").join([label(" · ".join(str(fact) for fact in facts if fact)), *addresses])
 
 
 def verified_view(verified: Sequence[str], findings: Sequence[Plain]) -> RenderableType:
     """What verifying found, a line a model."""
-    good = [{"level": "ok", "subject": name, "found": "as it was added"} for name in verified]
+    good = [{"level": "ok", "subject": name, "found": "whole and unchanged"} for name in verified]
     bad = [{"level": "problem", "subject": one["model"], "found": one["what"], "advice": one["advice"]} for one in findings]
     return checks_view([*good, *bad])

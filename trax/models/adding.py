@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from trax import files
-from trax.errors import ModelError
+from trax.errors import DiskFull, ModelError
 from trax.models.catalogue import Entry, catalogue, settings_of
 from trax.models.ggml.check import check_whole
 from trax.models.ggml.file import read, write
@@ -47,7 +48,7 @@ def add(
     """
     check_whole(file)
     window = _window(window_seconds)
-    with room_for_one(state_models) as folder:
+    with _room_to_be_made(), room_for_one(state_models) as folder:
         header, sha256 = _copied(file, folder / FILE)
         # a file that was given a name of its own need not be the catalogue's, whatever it is called
         known = catalogue().identify(file.name if name is None else "", sha256)
@@ -73,6 +74,15 @@ def add(
             pulled=pulled,
         )
         return put(model, folder)
+
+
+@contextlib.contextmanager
+def _room_to_be_made() -> Iterator[None]:
+    """A full disk is told with what to do: nothing goes on by itself here, as it does in the daemon."""
+    try:
+        yield
+    except DiskFull as error:
+        raise DiskFull(error.what, file=error.file, advice="Make room on the disk and add it again.") from error
 
 
 def _copied(file: Path, copy: Path) -> tuple[WhisperHeader, str]:

@@ -82,9 +82,14 @@ def fetched(entry: Entry, source: Source, folder: Path, display: Display, sleep:
 def found(entry: Entry, folder: Path) -> tuple[Arrived, ...]:
     """The files of an entry in a folder of the user's: those that the catalogue names, or else those of the model at Hugging Face.
 
-    Raises ModelError when neither is there, or a file cannot be read.
+    Of an entry with one file `folder` may be that file, whatever it is called. Raises ModelError when nothing fits, or a file cannot
+    be read.
     """
+    if not folder.exists():
+        raise ModelError("There is no such folder.", file=str(folder), advice="Check the path after --from, and that it is mounted.")
     paths = {file.name: folder / Path(file.name).name for file in entry.files}
+    if len(paths) == 1 and folder.is_file():
+        paths = dict.fromkeys(paths, folder)
     if not all(path.is_file() for path in paths.values()):
         if not (folder / "config.json").is_file():
             names = ", ".join(path.name for path in paths.values())

@@ -60,8 +60,9 @@ def pull(name: str, state_models: Path, source: Source, display: Display, sleep:
             _verify(entry, arrived, expected, state_models)
             model = _made(entry, arrived, expected, state_models, source, display)
         except KeyboardInterrupt:
-            kept = sum(path.stat().st_size for path in folder.iterdir()) if folder.is_dir() else 0
-            raise Cancelled(f"Stopped; {size(kept)} of {name} are kept.", advice=f"Give {_AGAIN}") from None
+            kept = sum(path.stat().st_size for file in entry.files if (path := folder / file.name).is_file())
+            what = f"{size(kept)} of {name} are kept" if kept else f"nothing of {name} was fetched"
+            raise Cancelled(f"Stopped; {what}.", advice=f"Give {_AGAIN}") from None
         except StorageError as error:
             mend = "Make room" if isinstance(error, DiskFull) else "Mend that"
             advice = f"{mend} and give {_AGAIN}" if error.advice == error.default_advice else error.advice
@@ -115,14 +116,16 @@ def _verify(entry: Entry, arrived: Sequence[Arrived], expected: Mapping[str, str
         wanted = expected.get(file.name, file.sha256)
         if file.sha256 == wanted:
             continue
+        place = str(file.path)
         if file.part is not None:
+            place = file.part.origin.address if file.part.origin else place
             file.part.discard()
         what = f"{file.name} is not the file it has to be: its SHA-256 is {file.sha256}"
         if wanted in published:
             advice = "Nothing was installed. Check the mirror, the address or the folder: what lies there is damaged or another model."
-            raise ModelError(f"{what}, and the published one is {wanted}.", file=str(file.path), advice=advice)
+            raise ModelError(f"{what}, and the published one is {wanted}.", file=place, advice=advice)
         advice = f"Ask its publisher; if it was changed on purpose, take {entry.name} out of {state_models / PINS} and pull it again."
-        raise ModelError(f"{what}, and at the first pull it was {wanted}.", file=str(file.path), advice=advice)
+        raise ModelError(f"{what}, and at the first pull it was {wanted}.", file=place, advice=advice)
 
 
 def _made(
@@ -142,7 +145,7 @@ def _made(
             raise
         sha256 = files.sha256_of(made)
         for name, hash_of_it in new.items():
-            display.note(f"Nobody published a hash of {name}. It is pinned: every later pull must bring SHA-256 {hash_of_it}.")
+            display.note(f"No published hash of {name} is known. It is pinned: every later pull must bring SHA-256 {hash_of_it}.")
         known = entry.as_model(path=Path(FILE), sha256=sha256, version=sha256[:12], size=made.stat().st_size)
         where = str(source.folder or source.base or source.mirror)
         card = {"from": where, "files": {file.name: file.sha256 for file in arrived}, "pinned": sorted(new)}

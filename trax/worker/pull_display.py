@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.table import Column
 
 from trax.models.download import Display
 from trax.text import printable, size
@@ -24,8 +25,10 @@ def display(*, quiet: bool) -> Iterator[Display]:
     if quiet:
         yield _Silence()
     elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True, markup=False, highlight=False, emoji=False)) as progress:
+        # in a narrow terminal the bar gets shorter, and nothing is broken into two lines
+        name = TextColumn("{task.description}", table_column=Column(no_wrap=True))
+        figures = (kind(table_column=Column(no_wrap=True)) for kind in (DownloadColumn, TransferSpeedColumn, TimeRemainingColumn))
+        with Progress(name, BarColumn(), *figures, console=Console(stderr=True, markup=False, highlight=False, emoji=False)) as progress:
             yield _Bars(progress)
     else:
         yield _Lines()

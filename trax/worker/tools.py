@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -33,12 +34,15 @@ from trax.models.removing import remove
 from trax.models.store import survey, verify
 from trax.shipped import shipped
 
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one tool and return the exit code."""
     options = _parser().parse_args(arguments)
     with _stdout_kept_clean() as out:
         try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)  # trax-ctl holds them back until here, where they are answered for
             code, answer = _TOOLS[options.tool](options)
         except TraxError as error:
             code, answer = 1, {"error": error.as_dict()}
@@ -161,7 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("settings", nargs="?", help="what decides a job's result, as JSON: then what a job would use is told")
     pulling = models.add_parser("pull", parents=[common], help="fetch a model of the catalogue and install it")
     pulling.add_argument("name")
-    pulling.add_argument("--from", dest="source", metavar="DIR|URL", help="a folder with its files, or the address below which they lie")
+    pulling.add_argument("--from", dest="source", metavar="DIR|URL", help="the file, a folder with its files, or their address")
     pulling.add_argument("--mirror", default="https://huggingface.co", metavar="URL", help="what takes the place of huggingface.co")
     pulling.add_argument("--quiet", action="store_true", help="show no progress")
     adding = models.add_parser("add", parents=[common], help="copy a Whisper ggml file into the state folder")
