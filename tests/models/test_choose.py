@@ -61,7 +61,7 @@ def test_of_two_storages_of_one_model_the_settings_decide(quantised, expected):
 @pytest.mark.parametrize(
     ("asr", "installed", "words"),
     [
-        ({"engine": "whisper"}, [], "no Whisper model for open speech is installed.*models add FILE"),
+        ({"engine": "whisper"}, [], "no Whisper model for open speech is installed.*models pull NAME"),
         ({"engine": "whisper"}, [DIGITS], "only a narrow field.*digits"),
         ({"language": "de"}, [SMALL_EN], "No installed model speaks the language 'de'.*multilingual"),
         ({"language": "auto"}, [SMALL_EN], "several languages.*asr.language to one of: en"),

@@ -187,11 +187,11 @@ def models(installed: Sequence[Mapping[str, Any]], settings: Settings) -> list[C
                 "warning",
                 "transcription",
                 f"{', '.join(names['asr'])}: of these only the built-in PocketSphinx takes any speech, and it is rough",
-                "Add a Whisper model: trax-ctl models add ggml-small.en-q8_0.bin (see the README for where to get one).",
+                "A Whisper model hears far better: trax-ctl models pull distil-small.en (`trax-ctl models list` shows the others).",
             )
         )
     else:
-        checks.append(Check("problem", "transcription", "no model that takes any speech", "trax-ctl models add FILE"))
+        checks.append(Check("problem", "transcription", "no model that takes any speech", "trax-ctl models pull distil-small.en"))
     if settings.stages.diarize:
         checks.append(_present("speakers", names["embedding"], "trax-ctl models setup"))
     checks.append(_present("voice activity", names["vad"], "Install Trax again: this model comes with it."))

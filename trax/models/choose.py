@@ -56,7 +56,7 @@ def _asr(settings: JobSettings, installed: Sequence[Model]) -> Model:
     if not speaking:
         raise ModelError(
             f"No installed model speaks {_language(language)}.",
-            advice="Add a multilingual Whisper model with `trax-ctl models add FILE` (`trax-ctl models list` shows which there are), "
+            advice="Pull a multilingual Whisper model with `trax-ctl models pull NAME` (`trax-ctl models list` shows which there are), "
             f"or set asr.language to one of: {', '.join(sorted({code for model in candidates for code in model.languages}))}.",
         )
     return max(speaking, key=lambda model: _preference(model, language, quantised=settings.enable_quantization))
@@ -100,7 +100,7 @@ def _named(name: str, kind: Kind, setting: str, installed: Sequence[Model]) -> M
     there = ", ".join(sorted(of_kind)) or "none"
     raise ModelError(
         f"{setting} names {name}, but no model of that name for {_KINDS[kind]} is installed.{meant}",
-        advice=f"Installed: {there}. Add a model with `trax-ctl models add FILE`, or set {setting} to auto.",
+        advice=f"Installed: {there}. `trax-ctl models pull` or `trax-ctl models add` brings another; or set {setting} to auto.",
     )
 
 
@@ -110,8 +110,7 @@ def _no_engine(engine: str, installed: Sequence[Model]) -> ModelError:
         only = f" Those installed know only a narrow field and run when named in asr.fast_model: {', '.join(narrow)}." if narrow else ""
         return ModelError(
             f"asr.engine is whisper, but no Whisper model for open speech is installed.{only}",
-            advice="Download one (`trax-ctl models list` shows names and addresses) and add it with `trax-ctl models add FILE`, "
-            "or set asr.engine to auto.",
+            advice="Pull one with `trax-ctl models pull NAME` (`trax-ctl models list` shows which there are), or set asr.engine to auto.",
         )
     return ModelError(f"No model for {_KINDS['asr']} is installed.", advice="Install Trax again: one comes in the wheel of pocketsphinx.")
 

@@ -24,7 +24,7 @@ _MOST_DIMENSIONS = 4
 _LONGEST_NAME = 256
 _LONGEST_TOKEN = 1024
 _INT = struct.Struct("<i")
-_ADVICE = "Download the model again and add it with `trax-ctl models add`."
+_ADVICE = "Download the model again: the file is damaged, or its download is not complete."
 
 
 @dataclass(frozen=True, slots=True)
