@@ -48,6 +48,13 @@ def test_no_number_moves_further_than_a_step(values, kind):
     assert (moved <= step * 1.01 + 32 * 2.0**-24).all()  # the scale itself is an f16, and the smallest of those is coarse
 
 
+@settings(max_examples=40)
+@given(rows, kinds)
+def test_what_was_rounded_once_is_not_rounded_again(values, kind):
+    numbers = dequantise(quantise(values, kind), kind)
+    assert (dequantise(quantise(numbers, kind), kind) == numbers).all()
+
+
 @pytest.mark.parametrize("kind", TYPES)
 def test_nothing_stays_nothing(kind):
     values = np.zeros((2, 64), np.float32)
