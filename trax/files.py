@@ -211,6 +211,20 @@ def rename_new(source: Path, target: Path) -> None:
         remove(source)
 
 
+def share(source: Path, target: Path) -> None:
+    """Give a file a second name within one file system, durably; where there are no hard links, move it. `target` must not exist."""
+    with told("move", source):
+        try:
+            tell("link", source, target)
+            os.link(source, target, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _NO_HARD_LINKS:
+                raise
+            rename(source, target)
+        else:
+            sync_folder(target.parent)
+
+
 def link(target: Path, name: Path) -> None:
     """Make `name` a symbolic link to `target`, durably."""
     with told("make the link", name):

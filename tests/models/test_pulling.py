@@ -105,6 +105,18 @@ def test_ctrl_c_before_anything_came_says_so(served, pull_it, watcher, monkeypat
         pull_it()
 
 
+def test_ctrl_c_while_what_came_is_installed_keeps_it_too(served, pull_it, server, monkeypatch):
+    def stop(_path):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("trax.models.pulling.files.sha256_of", stop)
+        with pytest.raises(Cancelled, match="MB of own are kept"):
+            pull_it()
+    assert pull_it().is_new
+    assert len(server.asked) == 1
+
+
 def test_a_second_pull_of_the_same_is_told(served, pull_it, state_models, server):
     (state_models / ".downloads").mkdir(parents=True)
     with locked(state_models / ".downloads" / "own.lock") as ours:

@@ -38,7 +38,9 @@ def models_view(models: Sequence[Plain], catalogue: Sequence[Plain], couples: Se
 
 def _users(users: Plain) -> str | None:
     jobs = len(users.get("jobs") or ())
-    told = [*(users.get("settings") or ()), *(["auto"] if users.get("auto") else []), *([f"{jobs} job{'s'[: jobs > 1]}"] if jobs else [])]
+    told = [*(users.get("settings") or ()), *(["auto"] if users.get("auto") else [])]
+    if jobs:
+        told.append("1 job" if jobs == 1 else f"{jobs} jobs")
     return ", ".join(told) or None
 
 

@@ -154,6 +154,10 @@ class Catalogue(_Plain):
                 return entry
         raise KeyError(name)
 
+    def is_built_in(self, name: str) -> bool:
+        """Whether a model of that name comes with Trax, or is made by its set-up."""
+        return any(entry.name == name and entry.origin != "download" for entry in self.models)
+
     def identify(self, file_name: str, sha256: str) -> Entry | None:
         """The download that a whisper.cpp file is: by its hash, or by its name where no hash is published.
 

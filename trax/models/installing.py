@@ -47,7 +47,7 @@ def put(model: Model, folder: Path) -> Model:
 
     Raises ModelError when the name is taken, by a built-in model or another one.
     """
-    if any(entry.name == model.name and entry.origin != "download" for entry in catalogue().models):
+    if catalogue().is_built_in(model.name):
         raise ModelError(f"{model.name} is the name of a built-in model.", advice="Choose another with --name.")
     target = folder.parent / model.name
     if target.exists():

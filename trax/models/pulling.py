@@ -177,4 +177,4 @@ def _make(entry: Entry, arrived: Sequence[Arrived], target: Path, display: Displ
         if files.copy(first.path.resolve(), target) != first.sha256:
             raise ModelError("The file changed while it was copied.", file=str(first.path), advice="Pull it again.")
     else:
-        files.rename(first.path, target)
+        files.share(first.path, target)  # what was fetched is only let go when the model is installed

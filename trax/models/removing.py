@@ -30,7 +30,7 @@ def remove(name: str, state_models: Path) -> Path:
 
 
 def _not_there(name: str, state_models: Path) -> ModelError:
-    if any(entry.name == name and entry.origin != "download" for entry in catalogue().models):
+    if catalogue().is_built_in(name):
         return ModelError(f"{name} came with Trax and stays.", advice="Only models that were pulled or added can be removed.")
     there = ", ".join(sorted(path.name for path in state_models.glob("[!.]*") if path.is_dir())) or "none"
     return ModelError(f"There is no model named {name} to remove.", advice=f"Pulled or added: {there}.")
