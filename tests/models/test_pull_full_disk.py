@@ -10,10 +10,15 @@ from pathlib import Path
 
 import pytest
 from file_server import DATA, FILE, Served, arrived
+from published import FILE as PUBLISHED
+from published import MODEL
 
 from trax.errors import DiskFull, StorageError
+from trax.models.catalogue import File
 from trax.models.download import Wanted, client, fetch
+from trax.models.gathering import Source
 from trax.models.part import Part
+from trax.models.pulling import pull
 
 
 @pytest.fixture
@@ -53,6 +58,21 @@ def test_a_disk_without_room_is_told_first_where_the_length_is_known(server, wat
     with client() as http, pytest.raises(DiskFull, match=r"1.0 MB more are needed, and 524.3 kB are free"):
         fetch(Wanted(server.address(FILE)), part, http, watcher, watcher.waits.append)
     assert list(small_disk.iterdir()) == []
+
+
+def test_a_disk_too_small_for_what_is_made_keeps_what_came(server, publish, watcher, file, small_disk):
+    server.files[MODEL] = Served(file.read_bytes())
+    publish(File(name=PUBLISHED), quantise="q8_0")
+    size = file.stat().st_size
+
+    def pull_with(room: int) -> bool:
+        subprocess.run(["mount", "-o", f"remount,size={room}", small_disk], check=True)
+        return pull("own", small_disk / "models", Source(mirror=server.address()), watcher, watcher.waits.append).is_new
+
+    with pytest.raises(DiskFull, match="Make room and give the same command again"):
+        pull_with(size + 500_000)
+    assert pull_with(3 * size)
+    assert len(server.asked) == 1
 
 
 def test_a_limit_on_the_length_of_files_keeps_what_fits(server, get, tmp_path):
