@@ -90,4 +90,4 @@ def test_english_only(engine, pcm_of, hum):
 
 def test_other_models_are_no_engine():
     with pytest.raises(ModelError, match="does not turn speech into words"):
-        load_engine(Model("ge2e", "embedding", "ge2e", "x", None, "1", "open", ("*",), "", "", 1))
+        load_engine(Model("ge2e", "embedding", "ge2e", __file__, None, "1", "open", ("*",), "", "", 1))
