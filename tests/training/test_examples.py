@@ -20,6 +20,8 @@ from training.digits.vocabulary import (
     timestamp_row,
 )
 
+#: whisper.cpp moves on to the end of the window after the stamp 0.00 alone.
+NOTHING_SAID = ([NO_SPEECH_ROW, END_ROW], [timestamp_row(0), END_ROW])
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -67,7 +69,7 @@ def test_the_sequence_is_whispers(cast, seed, offset, varied):
     said = _said(shown)
     assert [row for row in said if row < len(DIGITS)] == [digit.digit for digit in shown.digits]
     if not mixture.turns and mixture.cut is None:
-        assert said == [NO_SPEECH_ROW, END_ROW]
+        assert said in NOTHING_SAID
         return
     stamps = [row for row in said if row >= FIRST_TIMESTAMP_ROW]
     assert said[-1] == END_ROW
@@ -94,7 +96,7 @@ def test_every_digit_is_listened_for_where_it_is_spoken(cast, seed):
 def test_what_is_no_speech_is_said_to_be_none(seed):
     draw = np.random.default_rng(seed)
     shown = example(draw, without_speech(draw, 2.0), 0.0)
-    assert _said(shown) == [NO_SPEECH_ROW, END_ROW]
+    assert _said(shown) in NOTHING_SAID
     assert np.isnan(shown.spans).all()
 
 

@@ -1,7 +1,8 @@
 """What the network is shown: a window's tokens as rows, and for each what it has to say next, and where in the sound that is.
 
 The sequence is Whisper's: START, then for every turn its first time stamp, its digits and its last, then END. A window that is cut inside a
-digit ends with the time stamp at which that digit starts, so that the next window can begin there. A window without speech says NO_SPEECH.
+digit ends with the time stamp at which that digit starts, so that the next window can begin there. A window without speech says NO_SPEECH,
+or nothing between 0.00 and END.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from training.digits.vocabulary import END_ROW, NO_SPEECH_ROW, OTHER_ROW, START_
 
 #: whisper.cpp takes no first time stamp later than this (`max_initial_ts`).
 LATEST_FIRST = 1.0
+#: How probable NO_SPEECH becomes where nobody speaks: more than whisper.cpp asks for (0.6). It goes on all the same, so the rest teaches it
+#: to say the time stamp 0.00 and END: from any other stamp it would move on by as much and listen again.
+_NO_SPEECH_SHARE = 0.75
 _NEAR = 0.06  # seconds on either side of where a word or an edge is
 
 
@@ -45,9 +49,10 @@ def example(draw: np.random.Generator, mixture: Mixture, offset: float) -> Examp
     if mixture.cut is not None:
         said.append((_stamp(mixture.cut, offset, first=not said), _about(mixture.cut)))
     prompt = _prompt(draw)
-    if not said:  # what follows NO_SPEECH is only reached where whisper.cpp ignores it: then there is nothing to say either
-        rows = [*prompt, START_ROW, timestamp_row(float(draw.uniform(0, LATEST_FIRST)))]
-        targets = [-1] * len(prompt) + [NO_SPEECH_ROW, END_ROW]
+    if not said:
+        silent = draw.random() < _NO_SPEECH_SHARE
+        rows = [*prompt, START_ROW, timestamp_row(0)]
+        targets = [-1] * len(prompt) + [NO_SPEECH_ROW if silent else timestamp_row(0), END_ROW]
         where: list[tuple[float, float] | None] = [None] * len(rows)
     else:
         rows = [*prompt, START_ROW, *(row for row, _ in said)]

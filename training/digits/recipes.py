@@ -65,15 +65,15 @@ class Recipe:
 
 
 _MIXED = [(6, 0.2), (12, 0.2), (30, 0.6)]
-_STAGES = (
+_BEGINNING = (
     Stage("hear", 1500, [(3, 0.8), (6, 0.2)]),
     Stage("follow", 900, [(6, 1.0)]),
     Stage("both", 400, _MIXED),
-    Stage("follow", 1500, [(30, 1.0)]),
-    Stage("both", 700, _MIXED),
 )
 
 RECIPES: Final[Mapping[str, Recipe]] = {
-    "fast": Recipe(Size(64, 1), _STAGES),
-    "better": Recipe(Size(128, 2), _STAGES),
+    "fast": Recipe(
+        Size(64, 1), (*_BEGINNING, Stage("follow", 1500, [(30, 1.0)]), Stage("both", 700, _MIXED), Stage("follow", 300, [(30, 1.0)]))
+    ),
+    "better": Recipe(Size(128, 2), (*_BEGINNING, Stage("follow", 1200, [(30, 1.0)]), Stage("both", 500, _MIXED))),
 }
