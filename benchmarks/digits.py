@@ -25,10 +25,11 @@ from training.digits.mixtures import Mixture, cast_of, conversation, without_spe
 from training.digits.vocabulary import DIGITS
 from trax.asr.whisper import Whisper
 from trax.audio.pcm import Pcm
+from trax.models.catalogue import catalogue
 from trax.models.model import Model
 from trax.transcript import Span
 
-MODELS = {"digits-fast": "ggml-digits-fast-q8_0.bin", "digits": "ggml-digits-q8_0.bin"}
+MODELS = {name: catalogue()[name].files[0].name for name in ("digits-fast", "digits")}
 _WINDOW = 30.0  # seconds
 _WINDOWS, _QUICK_WINDOWS = 60, 12
 _SEED = 7
@@ -105,8 +106,9 @@ def word_error_rate(engine: Whisper, mixtures: Sequence[Mixture]) -> float:
 
 
 def load(file: Path) -> Whisper:
-    """The engine on a model file. Raises ModelError when it is none."""
-    return Whisper(Model("digits", "asr", "whisper", str(file), None, "", "digits", ("en",), "", "", file.stat().st_size))
+    """The engine on a model file, with the settings of the catalogue's digits models. Raises ModelError when it is none."""
+    settings = catalogue()["digits"].settings
+    return Whisper(Model("digits", "asr", "whisper", str(file), None, "", "digits", ("en",), "", "", file.stat().st_size, settings))
 
 
 def measure(file: Path, on: Sequence[Bed], silent: Sequence[Mixture]) -> tuple[list[float], int]:

@@ -100,7 +100,7 @@ def test_a_file_named_like_a_known_model_must_be_that_model(write_ggml, state_mo
 
 def test_a_real_model_is_added(whisper_model, state_models):
     model = add(whisper_model, state_models, scope="digits")
-    assert (model.name, model.scope, model.size) == ("digits-trial-q8_0", "digits", whisper_model.stat().st_size)
+    assert (model.name, model.scope, model.size) == ("digits-q8_0", "digits", whisper_model.stat().st_size)
 
 
 def test_adding_the_same_again_changes_nothing(write_ggml, state_models):

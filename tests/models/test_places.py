@@ -47,7 +47,9 @@ def test_of_a_single_file_the_address_itself_will_do():
     assert list(addresses(PLAIN, base=address).values()) == [address]
 
 
-@pytest.mark.parametrize("base", ["ftp://files.example", "https://me:hush@files.example", "https://files.example/?key=1", "https://a b", "://"])
+@pytest.mark.parametrize(
+    "base", ["ftp://files.example", "https://me:hush@files.example", "https://files.example/?key=1", "https://a b", "://"]
+)
 def test_what_is_no_address_is_refused(base):
     assert is_address(base)
     with pytest.raises(ModelError, match="no address to pull from"):

@@ -164,8 +164,18 @@ def test_any_card_is_read_or_refused(tmp_path, changes):
     folder.mkdir(exist_ok=True)
     (folder / "model.bin").write_bytes(b"model")
     card = {
-        "name": "own", "kind": "asr", "engine": "whisper", "path": "model.bin", "sha256": "0" * 64, "version": "1", "scope": "open",
-        "languages": ["en"], "licence": "MIT", "source": "here", "size": 5, "settings": {},
+        "name": "own",
+        "kind": "asr",
+        "engine": "whisper",
+        "path": "model.bin",
+        "sha256": "0" * 64,
+        "version": "1",
+        "scope": "open",
+        "languages": ["en"],
+        "licence": "MIT",
+        "source": "here",
+        "size": 5,
+        "settings": {},
     }
     (folder / "card.json").write_text(json.dumps(card | changes))
     with contextlib.suppress(ModelError):
