@@ -64,7 +64,7 @@ class Recipe:
         return RATE * min(1.0, (step + 1) / _WARM_UP) * height
 
 
-_MIXED = [(6, 0.2), (12, 0.2), (30, 0.6)]
+_MIXED, _WHOLE = [(6, 0.2), (12, 0.2), (30, 0.6)], [(30, 1.0)]
 _BEGINNING = (
     Stage("hear", 1500, [(3, 0.8), (6, 0.2)]),
     Stage("follow", 900, [(6, 1.0)]),
@@ -72,8 +72,6 @@ _BEGINNING = (
 )
 
 RECIPES: Final[Mapping[str, Recipe]] = {
-    "fast": Recipe(
-        Size(64, 1), (*_BEGINNING, Stage("follow", 1500, [(30, 1.0)]), Stage("both", 700, _MIXED), Stage("follow", 300, [(30, 1.0)]))
-    ),
-    "better": Recipe(Size(128, 2), (*_BEGINNING, Stage("follow", 1200, [(30, 1.0)]), Stage("both", 500, _MIXED))),
+    "fast": Recipe(Size(64, 1), (*_BEGINNING, Stage("follow", 1500, _WHOLE), Stage("both", 700, _MIXED), Stage("follow", 300, _WHOLE))),
+    "better": Recipe(Size(128, 2), (*_BEGINNING, Stage("follow", 1200, _WHOLE), Stage("both", 500, _MIXED), Stage("follow", 1200, _WHOLE))),
 }
