@@ -31,7 +31,7 @@ Start = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory, whisper_model: Path) -> Path:
-    """A copy of Trax whose catalogue has one model more: a real one."""
+    """A copy of Trax in whose catalogue the real model is one to pull, instead of those that ship."""
     house = tmp_path_factory.mktemp("house")
     shutil.copytree(CHECKOUT / "trax", house / "trax", ignore=shutil.ignore_patterns("_shipped"))
     shutil.copytree(CHECKOUT / "config", house / "config")
@@ -40,7 +40,8 @@ def house(tmp_path_factory: pytest.TempPathFactory, whisper_model: Path) -> Path
     told = {"name": "own", "kind": "asr", "engine": "whisper", "origin": "download", "scope": "digits", "languages": ["en"]}
     told |= {"licence": "CC0-1.0", "source": f"https://huggingface.co{MODEL.removesuffix(f'/{FILE}')}", "files": [file]}
     (house / "models").mkdir()
-    (house / "models" / "catalogue.yaml").write_text(yaml.safe_dump({**known, "models": [*known["models"], told]}))
+    others = [entry for entry in known["models"] if entry["origin"] != "shipped"]
+    (house / "models" / "catalogue.yaml").write_text(yaml.safe_dump({"models": [*others, told]}))
     return house
 
 
