@@ -37,7 +37,7 @@ _SEED = 7
 
 @dataclass(frozen=True, slots=True)
 class Bed:
-    """Windows to be heard, and in which sense they are of one kind."""
+    """Windows of one kind, to be heard: whose voices, and in what surroundings."""
 
     name: str
     mixtures: Sequence[Mixture]
