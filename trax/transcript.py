@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 #: Languages whose words are written without spaces between them (ISO 639-1).
@@ -35,13 +35,31 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """What tells how far an engine's segment can be trusted; `asr/evidence.py` says how each is computed, and after whom.
+
+    `average_log_probability` (natural, at most 0) and `entropy` (nats) are of its tokens, `compression_ratio` of its text, `no_speech` is
+    the engine's probability (0 to 1) that nobody speaks, `anomaly` adds up what is odd about its words, `repeats` is how many times in a
+    row its most repeated run of words comes (1: nothing is repeated).
+    """
+
+    average_log_probability: float
+    compression_ratio: float
+    entropy: float
+    no_speech: float
+    anomaly: float
+    repeats: int
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
-    """Words that belong together: an utterance from the engine, or a readable subtitle after the merge."""
+    """Words that belong together: an utterance from the engine, or a readable subtitle after the merge (which has no evidence)."""
 
     start: float
     end: float
     words: tuple[Word, ...]
     speaker: str | None = None
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +73,32 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A segment that is taken for invented, and why: kept to be looked at, never part of the text."""
+
+    segment: Segment
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refinement:
+    """A span in doubt that was heard a second time: the words of the first pass in it, those of the second, which are taken, and why."""
+
+    span: Span
+    before: tuple[Word, ...]
+    after: tuple[Word, ...]
+    is_taken: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Recognition:
-    """What an engine heard: the artefact `fast`."""
+    """What was heard: the artefact `fast`, and, with what the second pass changed, `refined`."""
 
     language: str
     segments: tuple[Segment, ...]
+    quarantined: tuple[Quarantined, ...] = ()
+    refinements: tuple[Refinement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,16 +163,14 @@ SAMPLE_BYTES = 2
 
 
 def recognition_to_plain(recognition: Recognition) -> dict[str, Any]:
-    """The artefact `fast` as JSON-ready values."""
+    """The artefacts `fast` and `refined` as JSON-ready values."""
     return {
         "language": recognition.language,
-        "segments": [
-            {
-                "start": segment.start,
-                "end": segment.end,
-                "words": [[word.text, word.start, word.end, word.score] for word in segment.words],
-            }
-            for segment in recognition.segments
+        "segments": [_segment_to_plain(segment) for segment in recognition.segments],
+        "quarantined": [[_segment_to_plain(each.segment), each.why] for each in recognition.quarantined],
+        "refinements": [
+            [each.span.start, each.span.end, _words_to_plain(each.before), _words_to_plain(each.after), each.is_taken, each.why]
+            for each in recognition.refinements
         ],
     }
 
@@ -142,17 +179,50 @@ def recognition_from_plain(plain: Mapping[str, Any]) -> Recognition:
     """The reverse of `recognition_to_plain`. Raises KeyError, TypeError or ValueError when the shape is wrong."""
     return Recognition(
         language=str(plain["language"]),
-        segments=tuple(
-            Segment(
-                start=float(segment["start"]),
-                end=float(segment["end"]),
-                words=tuple(
-                    Word(str(text), float(start), float(end), float(score)) for text, start, end, score in segment["words"]
-                ),
-            )
-            for segment in plain["segments"]
+        segments=tuple(_segment_from_plain(segment) for segment in plain["segments"]),
+        quarantined=tuple(Quarantined(_segment_from_plain(segment), str(why)) for segment, why in plain["quarantined"]),
+        refinements=tuple(
+            Refinement(Span(float(start), float(end)), _words_from_plain(before), _words_from_plain(after), bool(is_taken), str(why))
+            for start, end, before, after, is_taken, why in plain["refinements"]
         ),
     )
+
+
+def _segment_to_plain(segment: Segment) -> dict[str, Any]:
+    return {
+        "start": segment.start,
+        "end": segment.end,
+        "words": _words_to_plain(segment.words),
+        "evidence": None if segment.evidence is None else asdict(segment.evidence),
+    }
+
+
+def _segment_from_plain(plain: Mapping[str, Any]) -> Segment:
+    return Segment(
+        start=float(plain["start"]),
+        end=float(plain["end"]),
+        words=_words_from_plain(plain["words"]),
+        evidence=None if plain["evidence"] is None else _evidence_from_plain(plain["evidence"]),
+    )
+
+
+def _evidence_from_plain(plain: Mapping[str, Any]) -> Evidence:
+    return Evidence(
+        average_log_probability=float(plain["average_log_probability"]),
+        compression_ratio=float(plain["compression_ratio"]),
+        entropy=float(plain["entropy"]),
+        no_speech=float(plain["no_speech"]),
+        anomaly=float(plain["anomaly"]),
+        repeats=int(plain["repeats"]),
+    )
+
+
+def _words_to_plain(words: Iterable[Word]) -> list[list[Any]]:
+    return [[word.text, word.start, word.end, word.score] for word in words]
+
+
+def _words_from_plain(plain: Iterable[Sequence[Any]]) -> tuple[Word, ...]:
+    return tuple(Word(str(text), float(start), float(end), float(score)) for text, start, end, score in plain)
 
 
 def diarization_to_plain(diarization: Diarization) -> dict[str, Any]:
