@@ -17,8 +17,9 @@ from trax.models.catalogue import catalogue
 from trax.models.footprint import footprint
 from trax.models.model import Model
 from trax.models.wheels import find_in_wheel
+from trax.plain import spans_to_plain
 from trax.shipped import shipped
-from trax.transcript import Span, spans_to_plain
+from trax.transcript import Span
 
 MB = 1 << 20
 #: Budgets, bytes, for one or two of the Whisper models here: a worker takes 48 MB, each model 40, and before it loads 84 must be free.

@@ -20,7 +20,8 @@ from trax.pipeline import artefacts
 from trax.pipeline.artefacts import Made
 from trax.pipeline.lanes import Lanes, StageTask
 from trax.pipeline.stages import DECODE, PLAN, Stage, models_to_load, overall_progress, stages_for, stamp, still_to_run
-from trax.transcript import Diarization, Recognition, diarization_from_plain, recognition_from_plain
+from trax.plain import diarization_from_plain, recognition_from_plain
+from trax.transcript import Diarization, Recognition
 
 
 @dataclass(frozen=True, slots=True)

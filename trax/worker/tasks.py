@@ -13,7 +13,8 @@ from trax.audio.pcm import Pcm
 from trax.config import JobSettings, job_settings
 from trax.errors import Cancelled
 from trax.models.model import Model
-from trax.transcript import Span, diarization_to_plain, recognition_to_plain, spans_from_plain, spans_to_plain
+from trax.plain import diarization_to_plain, recognition_to_plain, spans_from_plain, spans_to_plain
+from trax.transcript import Span
 from trax.worker.cache import Cache
 
 OnProgress = Callable[[float], None]
