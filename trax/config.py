@@ -8,8 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os.path
-import re
-from collections import Counter
 from collections.abc import Mapping
 from itertools import permutations
 from operator import attrgetter
@@ -19,43 +17,13 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-
-def _matching(pattern: str, words: str) -> AfterValidator:
-    """Text that matches `pattern`; `words` say what is expected."""
-
-    def check(text: str) -> str:
-        if not re.fullmatch(pattern, text):
-            raise ValueError(words)
-        return text
-
-    return AfterValidator(check)
-
-
-def _no_repeats(entries: tuple[str, ...]) -> tuple[str, ...]:
-    repeated = [entry for entry, times in Counter(entries).items() if times > 1]
-    if repeated:
-        raise ValueError(f"lists {', '.join(repeated)} more than once")
-    return entries
-
-
-def _has_a_home(path: str) -> str:
-    try:
-        Path(path).expanduser()
-    except RuntimeError:
-        raise ValueError(f"begins with {path.partition('/')[0]}, but there is no such home folder") from None
-    return path
-
-
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-Seconds = Annotated[float, Field(gt=0.0)]
-Count = Annotated[int, Field(ge=1)]
-Name = Annotated[str, _matching(r"\S(.*\S)?", "must not be empty")]
-Folder = Annotated[str, _matching(r"[^\0]*[^\0\s][^\0]*", "must be the path of a folder"), AfterValidator(_has_a_home)]
-Address = Annotated[str, _matching(r"https?://[^\s@?#]+", "must be an http(s) address without a user, a password or a query")]
+from trax.languages import checked_folders, checked_language
+from trax.settings_types import Address, Count, Folder, Fraction, Name, Seconds, matching, no_repeats
 
 #: The extensions Trax can take at all; `intake.formats` chooses among them.
 KNOWN_FORMATS = (".mp3", ".mp4", ".wav", ".m4a", ".webm", ".flac", ".ogg", ".opus", ".mkv", ".mov", ".aac")
 
+Language = Annotated[str, AfterValidator(checked_language)]
 OutputFormat = Literal["json", "srt", "vtt", "txt", "rttm", "ctm"]
 
 
@@ -65,12 +33,18 @@ class _Section(BaseModel):
 
 
 class Stages(_Section):
-    """Which stages a job runs. `transcribe` is always on: it is what Trax is for."""
+    """Which stages a job runs. `transcribe` is always on: it is what Trax is for; `refine: auto` is where a pair of models is there."""
 
     transcribe: Literal[True] = True
-    refine: bool = False
+    refine: Literal[True, False, "auto"] = "auto"
     diarize: bool = True
     enhance: bool = False
+
+
+class Audio(_Section):
+    """The sound itself, before anything listens to it."""
+
+    noise_reduction: bool = False
 
 
 class Asr(_Section):
@@ -79,8 +53,8 @@ class Asr(_Section):
     engine: Literal["auto", "whisper", "pocketsphinx"] = "auto"
     fast_model: Name = "auto"
     refine_model: Name = "auto"
-    language: Annotated[str, _matching(r"[a-z]{2,3}|auto", "must be a language code such as en or de, or auto")] = "en"
-    vocabulary: Annotated[tuple[Name, ...], AfterValidator(_no_repeats)] = Field(default=(), strict=False)
+    language: Language = "en"
+    vocabulary: Annotated[tuple[Name, ...], AfterValidator(no_repeats)] = Field(default=(), strict=False)
 
 
 class Diarize(_Section):
@@ -104,19 +78,20 @@ class Enhance(_Section):
 class Domain(_Section):
     """What the recordings are about."""
 
-    name: Annotated[str, _matching(r"[a-z][a-z0-9_-]*", "must be a name in small letters, digits, - and _")] = "general"
+    name: Annotated[str, matching(r"[a-z][a-z0-9_-]*", "must be a name in small letters, digits, - and _")] = "general"
     auto_detect: bool = False
 
 
 class Intake(_Section):
     """What is taken from the inbox, and when."""
 
-    formats: Annotated[tuple[str, ...], AfterValidator(_no_repeats)] = Field(default=KNOWN_FORMATS, strict=False, min_length=1)
+    formats: Annotated[tuple[str, ...], AfterValidator(no_repeats)] = Field(default=KNOWN_FORMATS, strict=False, min_length=1)
     max_size_mb: Annotated[float, Field(gt=0)] = 500.0
     max_duration_hours: Annotated[float, Field(gt=0)] = 12.0
     settle_seconds: Seconds = 5.0
     rescan_seconds: Seconds = 30.0
     watch: Literal["auto", "events", "polling"] = "auto"
+    language_folders: Annotated[tuple[str, ...], AfterValidator(checked_folders)] = Field(default=(), strict=False)
 
     @field_validator("formats")
     @classmethod
@@ -130,7 +105,7 @@ class Intake(_Section):
 class Output(_Section):
     """What is written to the outbox."""
 
-    formats: Annotated[tuple[OutputFormat, ...], AfterValidator(_no_repeats)] = Field(
+    formats: Annotated[tuple[OutputFormat, ...], AfterValidator(no_repeats)] = Field(
         default=("json", "srt", "vtt"), strict=False, min_length=1
     )
 
@@ -183,6 +158,7 @@ class JobSettings(_Section):
     confidence_threshold: Fraction = 0.6
     enable_quantization: bool = True
     stages: Stages = Stages()
+    audio: Audio = Audio()
     asr: Asr = Asr()
     diarize: Diarize = Diarize()
     enhance: Enhance = Enhance()
@@ -256,7 +232,6 @@ class Conflict(NamedTuple):
 
 #: What the settings know and no stage does yet: anything but the default would be a wish that is never heard.
 _NOT_BUILT = {
-    "the refinement pass": ("stages.refine", "asr.refine_model"),
     "enhancement": ("stages.enhance", *(f"enhance.{name}" for name in Enhance.model_fields)),
     "knowledge of domains": ("domain.name", "domain.auto_detect"),
 }

@@ -5,8 +5,8 @@ import yaml
 
 from trax.errors import ModelError
 from trax.files import sha256_of
+from trax.languages import LANGUAGES
 from trax.models.catalogue import catalogue, read_catalogue
-from trax.models.ggml.header import LANGUAGES
 from trax.shipped import shipped
 
 ENTRY = {

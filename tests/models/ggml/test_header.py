@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trax.errors import ModelError
-from trax.models.ggml.header import HEADER_SIZE, LANGUAGES, WhisperHeader, parse_header
+from trax.languages import LANGUAGES
+from trax.models.ggml.header import HEADER_SIZE, WhisperHeader, parse_header
 
 TINY_EN_Q8 = (51864, 1500, 384, 6, 4, 448, 384, 6, 4, 80, 2007)
 

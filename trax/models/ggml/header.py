@@ -10,6 +10,7 @@ import struct
 from dataclasses import dataclass
 
 from trax.errors import ModelError
+from trax.languages import LANGUAGES
 
 HEADER_SIZE = 48
 _MAGIC = 0x67676D6C
@@ -37,15 +38,6 @@ _WEIGHTS = {
     13: "q5_k",
     14: "q6_k",
 }
-
-#: The languages of Whisper in the order of their tokens; models with the older vocabulary lack the last.
-LANGUAGES: tuple[str, ...] = (
-    *("en", "zh", "de", "es", "ru", "ko", "fr", "ja", "pt", "tr", "pl", "ca", "nl", "ar", "sv", "it", "id", "hi", "fi", "vi"),
-    *("he", "uk", "el", "ms", "cs", "ro", "da", "hu", "ta", "no", "th", "ur", "hr", "bg", "lt", "la", "mi", "ml", "cy", "sk"),
-    *("te", "fa", "lv", "bn", "sr", "az", "sl", "kn", "et", "mk", "br", "eu", "is", "hy", "ne", "mn", "bs", "kk", "sq", "sw"),
-    *("gl", "mr", "pa", "si", "km", "sn", "yo", "so", "af", "oc", "ka", "be", "tg", "sd", "gu", "am", "yi", "lo", "uz", "fo"),
-    *("ht", "ps", "tk", "nn", "mt", "sa", "lb", "my", "bo", "tl", "mg", "as", "tt", "haw", "ln", "ha", "ba", "jw", "su", "yue"),
-)
 
 #: What else people take for a Whisper model, by its first bytes.
 _OTHER_FORMATS = {
