@@ -23,6 +23,7 @@ sys.path.insert(0, str(REPOSITORY))
 from training.digits.clips import LEFT_OUT, Clip, fsdd
 from training.digits.mixtures import Mixture, cast_of, conversation, without_speech
 from training.digits.vocabulary import DIGITS
+from trax.asr.engine import Options
 from trax.asr.whisper import Whisper
 from trax.audio.pcm import Pcm
 from trax.models.catalogue import catalogue
@@ -86,15 +87,7 @@ def heard(engine: Whisper, mixture: Mixture) -> Iterator[str]:
         path = Path(folder) / "window.pcm"
         path.write_bytes((mixture.samples * np.iinfo(np.int16).max).astype("<i2").tobytes())
         with Pcm(path) as pcm:
-            recognition = engine.transcribe(
-                pcm,
-                [Span(0.0, pcm.duration)],
-                language="en",
-                vocabulary=(),
-                threads=2,
-                on_progress=lambda _: None,
-                is_cancelled=lambda: False,
-            )
+            recognition = engine.transcribe(pcm, [Span(0.0, pcm.duration)], Options("en", threads=2), lambda _: None, lambda: False)
     for segment in recognition.segments:
         for word in segment.words:
             yield word.text.strip(" ,.").lower()

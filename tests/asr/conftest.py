@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from ggml import write
 
+from trax.asr.engine import Options
 from trax.asr.whisper import Whisper
 from trax.audio.pcm import SAMPLE_RATE, Pcm
 from trax.models.model import Model
@@ -86,15 +87,7 @@ def hear(talk_of_digits, pcm_of) -> Callable[..., list[Word]]:
         end = seconds or len(samples) / SAMPLE_RATE
         engine = Whisper(whisper(model, window_seconds=window, temperature_inc=0.0))
         with pcm_of(samples) as pcm:
-            recognition = engine.transcribe(
-                pcm,
-                (Span(0.0, end),),
-                language="en",
-                vocabulary=(),
-                threads=1,
-                on_progress=lambda _: None,
-                is_cancelled=lambda: False,
-            )
+            recognition = engine.transcribe(pcm, (Span(0.0, end),), Options("en"), lambda _: None, lambda: False)
         return [word for segment in recognition.segments for word in segment.words]
 
     return heard

@@ -9,6 +9,7 @@ import pytest
 from attacks.clips import speech_clips
 from speech_data import read_audio
 
+from trax.asr.engine import Options
 from trax.asr.load import load_engine
 from trax.audio.pcm import SAMPLE_RATE
 from trax.errors import Cancelled, ModelError
@@ -35,7 +36,7 @@ def voice(sample) -> np.ndarray:
 
 
 def transcribe(engine, pcm, speech, *, language="en", on_progress=lambda _: None, is_cancelled=lambda: False):
-    return engine.transcribe(pcm, speech, language=language, vocabulary=(), threads=1, on_progress=on_progress, is_cancelled=is_cancelled)
+    return engine.transcribe(pcm, speech, Options(language), on_progress, is_cancelled)
 
 
 def test_real_words(engine, voice, pcm_of):

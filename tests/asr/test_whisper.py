@@ -9,6 +9,7 @@ import jiwer
 import numpy as np
 import pytest
 
+from trax.asr.engine import Options
 from trax.asr.load import load_engine
 from trax.asr.whisper import Whisper
 from trax.audio.pcm import SAMPLE_RATE
@@ -22,9 +23,7 @@ DIGITS = {"window_seconds": 6.0, "temperature_inc": 0.0}
 def transcribe(
     engine, pcm, speech=SPEECH, *, language="en", vocabulary=(), threads=1, on_progress=lambda _: None, is_cancelled=lambda: False
 ):
-    return engine.transcribe(
-        pcm, speech, language=language, vocabulary=vocabulary, threads=threads, on_progress=on_progress, is_cancelled=is_cancelled
-    )
+    return engine.transcribe(pcm, speech, Options(language, vocabulary, threads), on_progress, is_cancelled)
 
 
 @pytest.fixture(scope="module")

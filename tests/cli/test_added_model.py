@@ -11,6 +11,7 @@ from pathlib import Path
 import jiwer
 from clips import join
 
+from trax.asr.engine import Options
 from trax.asr.load import load_engine
 from trax.audio.decode import decode
 from trax.audio.pcm import Pcm
@@ -36,8 +37,6 @@ def test_a_model_of_short_windows_is_added_and_hears_the_digits(
     engine = load_engine(Model.from_plain(json.loads(added.stdout)["added"]))
     with Pcm(root / "pcm.raw") as pcm:
         speech = find_speech(pcm, Silero(), lambda _: None)
-        recognition = engine.transcribe(
-            pcm, speech, language="en", vocabulary=(), threads=2, on_progress=lambda _: None, is_cancelled=lambda: False
-        )
+        recognition = engine.transcribe(pcm, speech, Options("en", threads=2), lambda _: None, lambda: False)
     heard = " ".join(word.text.lower() for segment in recognition.segments for word in segment.words)
     assert jiwer.wer(" ".join(NAMES[digit] for digit in said), heard) <= 0.1, heard

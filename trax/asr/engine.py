@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from trax.audio.pcm import Pcm
 from trax.transcript import Recognition, Segment, Span, Word
 
 _UTTERANCE_PAUSE = 0.7  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is asked of an engine.
+
+    `language` is an ISO 639 code or "auto"; `vocabulary` are words to expect, for engines that can be told; `threads` bounds the processor
+    cores used and never changes the result.
+    """
+
+    language: str
+    vocabulary: tuple[str, ...] = ()
+    threads: int = 1
 
 
 class Engine(Protocol):
@@ -18,17 +32,13 @@ class Engine(Protocol):
         self,
         pcm: Pcm,
         speech: Sequence[Span],
-        *,
-        language: str,
-        vocabulary: Sequence[str],
-        threads: int,
+        options: Options,
         on_progress: Callable[[float], None],
         is_cancelled: Callable[[], bool],
     ) -> Recognition:
         """The words in `speech` (spans of the recording, in order), with the recording's times.
 
-        `language` is an ISO 639 code or "auto"; `vocabulary` are words to expect, for engines that can be told; `threads` bounds the
-        processor cores used and never changes the result; `on_progress` is given fractions of the speech, 0 to 1.
+        `on_progress` is given fractions of the speech, 0 to 1. Whisper's segments have evidence, and those it invented are quarantined.
 
         Raises:
             Cancelled: `is_cancelled` turned true.

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from trax.asr.engine import utterances
+from trax.asr.engine import Options, utterances
 from trax.asr.sound import quietest_in, samples_of
 from trax.asr.windows import Window, pack
 from trax.audio.pcm import Pcm
@@ -63,10 +63,7 @@ class PocketSphinx:
         self,
         pcm: Pcm,
         speech: Sequence[Span],
-        *,
-        language: str,
-        vocabulary: Sequence[str],
-        threads: int,
+        options: Options,
         on_progress: Callable[[float], None],
         is_cancelled: Callable[[], bool],
     ) -> Recognition:
@@ -74,7 +71,7 @@ class PocketSphinx:
 
         The bindings hold Python's lock while they decode, so that more threads would only wait for each other.
         """
-        del vocabulary, threads
+        language = options.language
         if language not in ("en", "auto"):
             raise ModelError(f"The built-in engine knows English only, not {language!r}.", advice="Add a Whisper model for that language.")
         words: list[Word] = []

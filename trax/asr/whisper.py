@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trax.asr.edges import trimmed
+from trax.asr.engine import Options
 from trax.asr.sound import quietest_in, samples_of
 from trax.asr.tokens import Token, words_of
 from trax.asr.windows import Window, pack
@@ -66,17 +67,14 @@ class Whisper:
         self,
         pcm: Pcm,
         speech: Sequence[Span],
-        *,
-        language: str,
-        vocabulary: Sequence[str],
-        threads: int,
+        options: Options,
         on_progress: Callable[[float], None],
         is_cancelled: Callable[[], bool],
     ) -> Recognition:
         """See `Engine.transcribe`. With "auto" the longest window tells the language of the whole recording."""
         windows = pack(speech, self._window, quietest_in(pcm))
-        language = self._language(pcm, windows, language, threads)
-        params = self._params(language, vocabulary, threads)
+        language = self._language(pcm, windows, options)
+        params = self._params(language, options)
         stopped = _Stop(is_cancelled)
         self._cpp.assign_abort_callback(params, stopped)
         segments: list[Segment] = []
@@ -100,8 +98,8 @@ class Whisper:
         if status and not stopped.seen:
             raise WorkerError(f"whisper.cpp failed with status {status}: {' '.join(list(_log.lines)[-3:])}")
 
-    def _language(self, pcm: Pcm, windows: Sequence[Window], language: str, threads: int) -> str:
-        spoken = self._header.languages
+    def _language(self, pcm: Pcm, windows: Sequence[Window], options: Options) -> str:
+        spoken, language = self._header.languages, options.language
         if language != "auto":
             if language not in spoken:
                 raise ModelError(f"This model knows no {language!r}.", advice="Choose a multilingual Whisper model, or another language.")
@@ -109,13 +107,13 @@ class Whisper:
         if len(spoken) == 1 or not windows:
             return spoken[0]
         samples = _padded(samples_of(pcm, max(windows, key=lambda window: window.duration)))
-        self._cpp.whisper_pcm_to_mel(self._context, samples, len(samples), threads)
+        self._cpp.whisper_pcm_to_mel(self._context, samples, len(samples), options.threads)
         likely = np.zeros(self._cpp.whisper_lang_max_id() + 1, dtype=np.float32)
-        return str(self._cpp.whisper_lang_str(self._cpp.whisper_lang_auto_detect(self._context, 0, threads, likely)))
+        return str(self._cpp.whisper_lang_str(self._cpp.whisper_lang_auto_detect(self._context, 0, options.threads, likely)))
 
-    def _params(self, language: str, vocabulary: Sequence[str], threads: int) -> Any:  # noqa: ANN401 - an object of the bindings
+    def _params(self, language: str, options: Options) -> Any:  # noqa: ANN401 - an object of the bindings
         params = self._cpp.whisper_full_default_params(self._cpp.whisper_sampling_strategy.WHISPER_SAMPLING_GREEDY)
-        params.n_threads = max(1, threads)
+        params.n_threads = max(1, options.threads)
         params.language = language
         params.no_context = True
         params.suppress_nst = True
@@ -124,8 +122,8 @@ class Whisper:
         params.print_progress = params.print_realtime = params.print_timestamps = params.print_special = False
         if self._window < _WHISPER_WINDOW:
             params.audio_ctx = min(round(self._window * _CONTEXT_A_SECOND), self._header.audio_context)
-        if vocabulary:
-            params.initial_prompt = ", ".join(vocabulary) + "."
+        if options.vocabulary:
+            params.initial_prompt = ", ".join(options.vocabulary) + "."
         return params
 
     def _segments(self, window: Window, samples: NDArray[np.float32], language: str) -> Iterator[Segment]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from trax import files
+from trax.asr.engine import Options
 from trax.audio.pcm import Pcm
 from trax.config import JobSettings, job_settings
 from trax.errors import Cancelled
@@ -100,15 +101,9 @@ class Worker:
 
     def _transcribe(self, task: Task, on_progress: OnProgress, is_cancelled: IsCancelled) -> dict[str, Any]:
         with Pcm(task.input("pcm")) as pcm, self._cache.using(task.models["asr"]) as engine:
-            recognition = engine.transcribe(
-                pcm,
-                task.speech(),
-                language=task.settings.asr.language,
-                vocabulary=task.settings.asr.vocabulary,
-                threads=self._threads,
-                on_progress=on_progress,
-                is_cancelled=is_cancelled,
-            )
+            asked = task.settings.asr
+            options = Options(asked.language, tuple(asked.vocabulary), self._threads)
+            recognition = engine.transcribe(pcm, task.speech(), options, on_progress, is_cancelled)
         task.write_json(recognition_to_plain(recognition))
         return {"words": sum(len(segment.words) for segment in recognition.segments)}
 
