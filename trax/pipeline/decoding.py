@@ -31,8 +31,18 @@ class DecodeLimits:
     sound_seconds: float = 12 * 3600.0
 
 
-async def decode(source: Path, target: Path, extension: str, limits: DecodeLimits, on_progress: Callable[[float], None]) -> dict[str, Any]:
+async def decode(
+    source: Path,
+    target: Path,
+    extension: str,
+    limits: DecodeLimits,
+    on_progress: Callable[[float], None],
+    *,
+    reduces_noise: bool = False,
+) -> dict[str, Any]:
     """Decode `source` to 16 kHz mono PCM at `target`, durably; returns container, codec, sample_rate, channels and duration.
+
+    `reduces_noise` takes steady noise out: whatever listens afterwards, for words or for voices, hears what is left.
 
     Raises the RecordingError the child found, WorkerCrashed when it fell over the file, WorkerHung when it took too long,
     StorageError when the recording cannot be opened or the PCM not be written, DiskFull when it was for lack of room.
@@ -40,7 +50,8 @@ async def decode(source: Path, target: Path, extension: str, limits: DecodeLimit
     source_fd = _open(source)
     try:
         with files.replacing(target) as pcm:  # a new file: a child that outlived its daemon may still write to a former one
-            result = await _decode(source_fd, pcm.fileno(), extension, limits, on_progress)
+            options = [f"--extension={extension}", *(["--reduce-noise"] if reduces_noise else [])]
+            result = await _decode(source_fd, pcm.fileno(), options, limits, on_progress)
             await asyncio.to_thread(disk.sync, pcm.fileno(), Path(pcm.name))  # hours of sound take seconds to sync: not in the loop
     finally:
         os.close(source_fd)
@@ -55,12 +66,12 @@ def _open(path: Path) -> int:
 
 
 async def _decode(
-    source_fd: int, target_fd: int, extension: str, limits: DecodeLimits, on_progress: Callable[[float], None]
+    source_fd: int, target_fd: int, options: list[str], limits: DecodeLimits, on_progress: Callable[[float], None]
 ) -> dict[str, Any]:
     child = await ChildProcess.start(
         "trax.worker.decode",
         f"--output-fd={target_fd}",
-        f"--extension={extension}",
+        *options,
         f"--memory-bytes={limits.memory}",
         f"--cpu-seconds={limits.cpu_seconds}",
         f"--output-bytes={int(limits.sound_seconds * SAMPLE_RATE) * SAMPLE_BYTES}",

@@ -16,7 +16,7 @@ from trax.pipeline.decoding import DecodeLimits, decode
 from trax.pipeline.division import Division, divide
 from trax.pipeline.lane_worker import LaneWorker
 from trax.pipeline.lanes import OnProgress, StageTask, WorkerView
-from trax.pipeline.stages import Lane
+from trax.pipeline.stages import NOISE_REDUCTION, Lane, setting
 
 #: How people call the workers of a lane; one that serves both is just a worker.
 _CALLED = {Lane.TRANSCRIBE: "transcription worker", Lane.DIARIZE: "diarization worker"}
@@ -109,7 +109,9 @@ class LocalLanes:
         async with self._decoding:
             assert task.output is not None
             on_progress(0.0)
-            return await decode(Path(task.source), Path(task.folder) / task.output, task.extension, self._limits, on_progress)
+            target = Path(task.folder) / task.output
+            reduces_noise = bool(setting(task.settings, NOISE_REDUCTION))
+            return await decode(Path(task.source), target, task.extension, self._limits, on_progress, reduces_noise=reduces_noise)
 
     def expect(self, job: str, models: Mapping[Lane, _Models]) -> None:
         """Tell the workers of each lane what they will be asked for."""

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from trax.config import Settings, settings_hash, snapshot
+from trax.settings_keys import KEYS
 
 
 class Lane(StrEnum):
@@ -55,7 +56,8 @@ PLAN = Stage(
     settings=("asr.engine", "asr.fast_model", "asr.language", "diarize.model", "stages.diarize", "enable_quantization"),
     weight=0.5,
 )
-DECODE = Stage("decode", Lane.DECODE, makes="pcm", file="pcm.raw", weight=3)
+NOISE_REDUCTION = "audio.noise_reduction"
+DECODE = Stage("decode", Lane.DECODE, makes="pcm", file="pcm.raw", settings=(NOISE_REDUCTION,), weight=3)
 VAD = Stage("vad", Lane.DIARIZE, makes="vad", file="vad.json", needs=("pcm",), models=("vad",), weight=5)
 TRANSCRIBE = Stage(
     "transcribe",
@@ -110,11 +112,10 @@ def snapshot_of(settings: Settings) -> tuple[dict[str, Any], str, tuple[str, ...
 
 
 def setting(settings: Mapping[str, Any], key: str) -> object:
-    """The value of a dotted key."""
-    value: Any = settings
-    for part in key.split("."):
-        value = value[part]
-    return value
+    """The value of a dotted key; the default where the snapshot was taken before there was such a key."""
+    section, _, leaf = key.rpartition(".")
+    values = settings.get(section, {}) if section else settings
+    return values[leaf] if leaf in values else KEYS[key].default
 
 
 def stamp(

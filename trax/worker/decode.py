@@ -1,6 +1,6 @@
 """The decode child: untrusted bytes meet the media library here, in a short-lived process that can do little harm.
 
-    python -I -m trax.worker.decode --output-fd N --extension .mp3 --memory-bytes B --cpu-seconds S --output-bytes B
+    python -I -m trax.worker.decode --output-fd N --extension .mp3 --memory-bytes B --cpu-seconds S --output-bytes B [--reduce-noise]
 
 Reads the source from descriptor 0 (a regular file that the supervisor opened), writes PCM to descriptor N, and JSON lines to standard
 output: {"event": "progress", "fraction": 0.4} …, then {"event": "done", "result": {…}} or {"event": "error", "error": {…}}. The result
@@ -40,6 +40,7 @@ def main() -> int:
     parser.add_argument("--extension", required=True)
     for option in ("--memory-bytes", "--cpu-seconds", "--output-bytes"):
         parser.add_argument(option, type=int, required=True)
+    parser.add_argument("--reduce-noise", action="store_true")
     asked = parser.parse_args()
     die_with_parent()
     go_first()
@@ -70,7 +71,8 @@ def _decode(asked: argparse.Namespace, channel: Channel) -> dict[str, Any]:
     source = FileIO(0, "rb", closefd=False)
     undefended = seal(keep=asked.output_fd)
     grant_time()
-    info = decode(source, asked.output_fd, asked.extension, asked.output_bytes, Progress(channel), grant_time)
+    progress = Progress(channel)
+    info = decode(source, asked.output_fd, asked.extension, asked.output_bytes, progress, grant_time, reduces_noise=asked.reduce_noise)
     return {**asdict(info), "undefended": undefended}
 
 
