@@ -22,13 +22,15 @@ sys.path.insert(0, str(REPOSITORY))
 
 from training.digits.clips import LEFT_OUT, Clip, fsdd
 from training.digits.mixtures import Mixture, cast_of, conversation, without_speech
+from training.digits.sounds import Sound
 from training.digits.vocabulary import DIGITS
 from trax.asr.engine import Options
 from trax.asr.whisper import Whisper
 from trax.audio.pcm import Pcm
+from trax.audio.vad import Silero, find_speech
 from trax.models.catalogue import catalogue
 from trax.models.model import Model
-from trax.transcript import Span
+from trax.transcript import Recognition, Span
 
 MODELS = {name: catalogue()[name].files[0].name for name in ("digits-fast", "digits")}
 _WINDOW = 30.0  # seconds
@@ -81,16 +83,26 @@ def said(mixture: Mixture) -> list[str]:
     return [DIGITS[digit.digit] for turn in mixture.turns for digit in turn]
 
 
-def heard(engine: Whisper, mixture: Mixture) -> Iterator[str]:
-    """What the engine makes of a window, given whole."""
+def recognition(engine: Whisper, sound: Sound, silero: Silero | None = None) -> Recognition:
+    """What the engine makes of a sound: of the speech that voice activity finds in it, or, without `silero`, of all."""
     with tempfile.TemporaryDirectory(prefix="trax-digits-") as folder:
         path = Path(folder) / "window.pcm"
-        path.write_bytes((mixture.samples * np.iinfo(np.int16).max).astype("<i2").tobytes())
+        path.write_bytes((sound * np.iinfo(np.int16).max).astype("<i2").tobytes())
         with Pcm(path) as pcm:
-            recognition = engine.transcribe(pcm, [Span(0.0, pcm.duration)], Options("en", threads=2), lambda _: None, lambda: False)
-    for segment in recognition.segments:
+            speech = find_speech(pcm, silero, lambda _: None) if silero else (Span(0.0, pcm.duration),)
+            return engine.transcribe(pcm, speech, Options("en", threads=2), lambda _: None, lambda: False)
+
+
+def heard(engine: Whisper, mixture: Mixture) -> Iterator[str]:
+    """The words that the engine makes of a window, given whole."""
+    for segment in recognition(engine, mixture.samples).segments:
         for word in segment.words:
-            yield word.text.strip(" ,.").lower()
+            yield plain(word.text)
+
+
+def plain(text: str) -> str:
+    """A word as it is compared."""
+    return text.strip(" ,.").lower()
 
 
 def word_error_rate(engine: Whisper, mixtures: Sequence[Mixture]) -> float:
@@ -98,9 +110,13 @@ def word_error_rate(engine: Whisper, mixtures: Sequence[Mixture]) -> float:
     return 100 * float(jiwer.wer([" ".join(said(each)) for each in mixtures], [" ".join(heard(engine, each)) for each in mixtures]))
 
 
-def load(file: Path) -> Whisper:
-    """The engine on a model file, with the settings of the catalogue's digits models. Raises ModelError when it is none."""
-    settings = catalogue()["digits"].settings
+def load(file: Path, *, is_calibrated: bool = True) -> Whisper:
+    """The engine on a model file, with the catalogue's settings for it, else those of `digits`; its scores calibrated or as they come.
+
+    Raises ModelError when it is none.
+    """
+    known = catalogue()[next((name for name, shipped in MODELS.items() if shipped == file.name), "digits")].settings
+    settings = {key: value for key, value in known.items() if is_calibrated or key != "calibration"}
     return Whisper(Model("digits", "asr", "whisper", str(file), None, "", "digits", ("en",), "", "", file.stat().st_size, settings))
 
 

@@ -50,15 +50,30 @@ def trained(data: Path, made: Path) -> tuple[Clip, ...]:
     return (*fsdd(data, unseen=False), *speech_commands(data), *_synthetic(made))
 
 
+def never_used(data: Path) -> tuple[Clip, ...]:
+    """Clips that neither training nor a test hears: those of `LEFT_OUT` that are not for tests."""
+    files = sorted((data / "fsdd").glob(f"*_{LEFT_OUT}_*.wav"))
+    return tuple(_clip(path) for path in files if _index(path) >= FIRST_TRAINED)
+
+
 def fsdd(data: Path, *, unseen: bool, speakers: tuple[str, ...] = ()) -> tuple[Clip, ...]:
     """Clips of the Free Spoken Digit Dataset: those for tests, of all or of some speakers, or those for training without `LEFT_OUT`."""
     clips = []
     for path in sorted((data / "fsdd").glob("*.wav")):
-        digit, speaker, index = path.stem.split("_")
-        if unseen != (int(index) < FIRST_TRAINED) or (speaker == LEFT_OUT and not unseen) or (speakers and speaker not in speakers):
+        _, speaker, _ = path.stem.split("_")
+        if unseen != (_index(path) < FIRST_TRAINED) or (speaker == LEFT_OUT and not unseen) or (speakers and speaker not in speakers):
             continue
-        clips.append(Clip(int(digit), speaker, _read(path.read_bytes())))
+        clips.append(_clip(path))
     return tuple(clips)
+
+
+def _index(path: Path) -> int:
+    return int(path.stem.split("_")[2])
+
+
+def _clip(path: Path) -> Clip:
+    digit, speaker, _ = path.stem.split("_")
+    return Clip(int(digit), speaker, _read(path.read_bytes()))
 
 
 def speech_commands(data: Path) -> tuple[Clip, ...]:
