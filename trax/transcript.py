@@ -135,6 +135,8 @@ class Speaker:
 class Transcript:
     """Who said what and when: everything the formats render.
 
+    `segments` hold what is to be read. How the words were come by: `heard` are the engines' segments that have evidence, `quarantined` what
+    was left out as invented, `refinements` what was heard a second time.
     Two runs over the same bytes, settings and models are equal but for `job` and `run`.
     `accuracy_estimate` is 0 to 1, or None where there are no words. Words whose score is below `confidence_threshold` are doubtful.
     """
@@ -152,6 +154,9 @@ class Transcript:
     accuracy_threshold: float = 0.0
     confidence_threshold: float = 0.0
     warnings: tuple[str, ...] = ()
+    heard: tuple[Segment, ...] = ()
+    quarantined: tuple[Quarantined, ...] = ()
+    refinements: tuple[Refinement, ...] = ()
     run: Mapping[str, Any] = field(default_factory=dict)
 
 

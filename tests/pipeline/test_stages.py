@@ -15,6 +15,7 @@ from trax.pipeline.stages import (
     EMBED,
     LARGE,
     PLAN,
+    REFINE,
     STAGES,
     TRANSCRIBE,
     VAD,
@@ -24,12 +25,14 @@ from trax.pipeline.stages import (
     overall_progress,
     setting,
     stages_for,
+    stages_with,
     stamp,
     still_to_run,
 )
 
 MODELS = {
     "asr": {"name": "base", "sha256": "aa", "version": "1", "path": "/here/base.bin", "settings": {}},
+    "refine": {"name": "large", "sha256": "cc", "version": "1", "path": "/here/large.bin", "settings": {}},
     "vad": {"name": "silero", "sha256": None, "version": "5", "path": None, "settings": {}},
     "embedding": {"name": "ge2e", "sha256": "bb", "version": "1", "path": "/here/ge2e.onnx", "settings": {"threshold": 0.35}},
 }
@@ -89,14 +92,28 @@ def test_every_stage_comes_after_what_it_needs():
 
 def test_without_diarization_nothing_of_it_runs_and_nothing_else_is_missing():
     stages = stages_for(with_setting("stages.diarize", value=False))
-    assert [stage.name for stage in stages] == ["plan", "decode", "vad", "transcribe"]
+    assert [stage.name for stage in stages] == ["plan", "decode", "vad", "transcribe", "refine"]
     assert stages_for(SNAPSHOT) == STAGES
+
+
+@pytest.mark.parametrize(("asked", "has_model", "is_run"), [(True, True, True), ("auto", True, True), (True, False, False), (False, True, False)])
+def test_what_is_heard_is_heard_again_where_that_is_asked_for_and_there_is_a_model_for_it(asked, has_model, is_run):
+    plan = MODELS if has_model else MODELS | {"refine": None}
+    assert (REFINE in stages_with(plan, stages_for(with_setting("stages.refine", asked)))) == is_run
+    assert [stage for stage in stages_with(plan, STAGES) if stage != REFINE] == [stage for stage in STAGES if stage != REFINE]
 
 
 def test_every_setting_a_stage_names_exists():
     for stage in STAGES:
         for key in stage.settings:
             setting(SNAPSHOT, key)
+
+
+def test_a_snapshot_from_before_a_key_was_known_has_its_default():
+    former = {name: value for name, value in SNAPSHOT.items() if name not in {"audio", "confidence_threshold"}}
+    assert setting(former, "audio.noise_reduction") is False
+    assert setting(former, "confidence_threshold") == Settings().confidence_threshold
+    assert changed(settings=former) == set()
 
 
 # -- stamps
@@ -110,13 +127,15 @@ def test_a_setting_changes_the_stamps_of_the_stages_that_name_it_and_of_those_af
 
 def test_what_decides_each_stage_by_its_settings():
     assert changed(settings=with_setting("diarize.max_speakers", 3)) == {"cluster"}
-    assert changed(settings=with_setting("asr.vocabulary", ["Trax"])) == {"transcribe"}
+    assert changed(settings=with_setting("asr.vocabulary", ["Trax"])) == {"transcribe", "refine"}
+    assert changed(settings=with_setting("confidence_threshold", 0.9)) == {"refine"}, "the first pass hears the same"
     assert changed(settings=with_setting("asr.fast_model", "base")) == {"plan"}, "what it makes of the plan counts, not why"
+    assert changed(settings=with_setting("audio.noise_reduction", True)) == followers(DECODE), "voices are told apart by what is left"
     assert changed(settings=with_setting("accuracy_threshold", 0.1)) == set()
 
 
 @pytest.mark.parametrize(
-    ("role", "stages"), [("asr", [TRANSCRIBE]), ("embedding", [EMBED, CLUSTER]), ("vad", [VAD])], ids=["asr", "embedding", "vad"]
+    ("role", "stages"), [("asr", [TRANSCRIBE]), ("refine", [REFINE]), ("embedding", [EMBED, CLUSTER]), ("vad", [VAD])]
 )
 @pytest.mark.parametrize("key", ["name", "sha256", "version", "settings"])
 def test_another_model_changes_what_it_makes(role, stages, key):

@@ -11,11 +11,11 @@ from typing import Any
 from trax import __version__
 from trax.formats.lines import one_line, text_of
 from trax.text import is_visible
-from trax.transcript import Segment, Transcript, Word
+from trax.transcript import Evidence, Quarantined, Refinement, Segment, Transcript, Word
 
 #: The version of the shape of this document and of `<name>.error.json`: the second number goes up when fields are added,
 #: the first when any is changed or removed.
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 ESTIMATE_NOTE = (
     "An estimate, not a measurement: the mean of the recogniser's own word scores, 0 to 1. "
@@ -64,6 +64,9 @@ def _document(transcript: Transcript, checksums: Mapping[str, str]) -> dict[str,
         "segments": (_segment(segment, transcript.language, threshold) for segment in transcript.segments),
         "word_segments": (_word(word, threshold) for word in words),
         "turns": (dataclasses.asdict(turn) for turn in transcript.turns),
+        "evidence": (_heard(segment, transcript.language) | _figures(segment.evidence) for segment in transcript.heard),
+        "quarantined": (_quarantined(each, transcript.language) for each in transcript.quarantined),
+        "refinements": (_refinement(each, transcript) for each in transcript.refinements),
     }
 
 
@@ -81,6 +84,28 @@ def _segment(segment: Segment, language: str, threshold: float) -> dict[str, Any
 def _word(word: Word, threshold: float) -> dict[str, Any]:
     plain = {"word": one_line(word.text), "start": word.start, "end": word.end, "score": word.score}
     return plain | _speaker(word.speaker) | ({"doubtful": True} if word.score < threshold else {})
+
+
+def _heard(segment: Segment, language: str) -> dict[str, Any]:
+    return {"start": segment.start, "end": segment.end, "text": text_of(segment, language)}
+
+
+def _figures(evidence: Evidence | None) -> dict[str, Any]:
+    return {} if evidence is None else dataclasses.asdict(evidence)
+
+
+def _quarantined(quarantined: Quarantined, language: str) -> dict[str, Any]:
+    segment = quarantined.segment
+    figures = None if segment.evidence is None else _figures(segment.evidence)
+    return _heard(segment, language) | {"why": one_line(quarantined.why), "evidence": figures}
+
+
+def _refinement(refinement: Refinement, transcript: Transcript) -> dict[str, Any]:
+    start, end = refinement.span.start, refinement.span.end
+    before, after = (text_of(Segment(start, end, words), transcript.language) for words in (refinement.before, refinement.after))
+    model = transcript.models["refine"]["name"]
+    said = {"start": start, "end": end, "before": before, "after": after}
+    return said | {"replaced": refinement.is_taken, "model": model, "why": one_line(refinement.why)}
 
 
 def _speaker(label: str | None) -> dict[str, Any]:

@@ -8,16 +8,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from trax.config import JobSettings
+from trax.pipeline import provenance
 from trax.pipeline.attribution import NEAREST_LIMIT, attribute
 from trax.pipeline.subtitles import subtitles
 from trax.pipeline.tidy import milliseconds, tidy_turns, tidy_words
-from trax.transcript import Diarization, Media, Recognition, Segment, Speaker, Transcript, Turn, Word
+from trax.transcript import Diarization, Media, Quarantined, Recognition, Segment, Speaker, Transcript, Turn, Word
 
 NO_SPEECH = "No speech was found."
 NO_WORDS = "Voices were heard, but no words were recognised."
 POCKETSPHINX = (
     "The words are from the built-in PocketSphinx engine, which is far less accurate than a Whisper model: "
     "expect many wrong words, and no punctuation. `trax-ctl models pull distil-small.en` brings one."
+)
+HEARD_ONCE = (
+    "There was no second pass, which the settings ask for: it needs {lacking}. `trax-ctl models list` shows which models go together; "
+    "`trax-ctl models pull` brings them, or set stages.refine to false."
 )
 
 
@@ -84,7 +89,7 @@ def assemble(
         diarization: Who spoke when, None where that was not asked for.
         job: The job's id.
         media: The recording.
-        models: What was used, by role (`asr`, `embedding`, `vad`), as plain values.
+        models: What was used, by role (`asr`, `refine`, `embedding`, `vad`), as plain values.
         settings: The job's snapshot: its thresholds count here.
         settings_hash: Of that snapshot.
         warnings: What the stages have to say; the merge adds its own.
@@ -94,6 +99,7 @@ def assemble(
     """
     merged = merge(recognition, diarization, media.duration)
     estimate = accuracy_estimate(merged.words)
+    left_out = provenance.quarantined(recognition, media.duration)
     return Transcript(
         job=job,
         media=media,
@@ -107,7 +113,10 @@ def assemble(
         needs_review=bool(merged.turns) if estimate is None else estimate < settings.accuracy_threshold,
         accuracy_threshold=settings.accuracy_threshold,
         confidence_threshold=settings.confidence_threshold,
-        warnings=(*warnings, *_warnings(merged, models)),
+        warnings=(*warnings, *_warnings(merged, models), *_on_passes(left_out, models, settings)),
+        heard=provenance.heard(recognition, media.duration),
+        quarantined=left_out,
+        refinements=provenance.refinements(recognition, media.duration),
     )
 
 
@@ -120,3 +129,15 @@ def _warnings(merged: Merged, models: Mapping[str, Mapping[str, Any]]) -> Iterat
     nobody = sum(word.speaker is None for word in words)
     if nobody and merged.turns:
         yield f"{nobody} of {len(words)} words lie more than {NEAREST_LIMIT:g} s from any speaker's turn and have no speaker."
+
+
+def _on_passes(left_out: Sequence[Quarantined], models: Mapping[str, Mapping[str, Any]], settings: JobSettings) -> Iterator[str]:
+    if left_out:
+        passages = "1 passage was" if len(left_out) == 1 else f"{len(left_out)} passages were"
+        yield f"{passages} left out as invented by the recogniser: the JSON has what was left out, and why, under `quarantined`."
+    is_asked_for = settings.stages.refine is True or (settings.stages.refine and settings.asr.refine_model != "auto")
+    if is_asked_for and "refine" not in models:
+        first = models.get("asr", {})
+        is_whisper = first.get("engine") == "whisper"
+        lacking = f"a better model beside {first.get('name')}" if is_whisper else "two Whisper models that go together"
+        yield HEARD_ONCE.format(lacking=lacking)

@@ -19,7 +19,20 @@ from trax.jobs.job import Job
 from trax.pipeline import artefacts
 from trax.pipeline.artefacts import Made
 from trax.pipeline.lanes import Lanes, StageTask
-from trax.pipeline.stages import DECODE, PLAN, Stage, models_to_load, overall_progress, stages_for, stamp, still_to_run
+from trax.pipeline.stages import (
+    CLUSTER,
+    DECODE,
+    PLAN,
+    REFINE,
+    TRANSCRIBE,
+    Stage,
+    models_to_load,
+    overall_progress,
+    stages_for,
+    stages_with,
+    stamp,
+    still_to_run,
+)
 from trax.plain import diarization_from_plain, recognition_from_plain
 from trax.transcript import Diarization, Recognition
 
@@ -93,6 +106,7 @@ class _Run:
     async def complete(self) -> None:
         """Run what must run. Raises the first TraxError of a stage; the stages beside it are cancelled."""
         await self._run((PLAN,))  # which models there are decides which of the other artefacts are valid
+        self.stages = stages_with(self._plan, self.stages)
         try:
             await self._run(self.stages)
         except ModelError:
@@ -179,7 +193,7 @@ class _Run:
         logger.debug("stage {} done in {:.2f} s", stage.name, made.seconds)
 
     def _check_plan(self, plan: Mapping[str, Any]) -> None:
-        for role in {role for stage in self.stages for role in stage.models}:
+        for role in {role for stage in stages_with(plan, self.stages) for role in stage.models}:
             if not isinstance(plan.get(role), dict):
                 raise WorkerCrashed(f"The plan has no model for {role}.")
 
@@ -227,19 +241,20 @@ async def run_stages(work: Work, lanes: Lanes, on_progress: Callable[[Progress],
 
 
 def _products(work: Work, stages: tuple[Stage, ...], made: Mapping[str, Made]) -> Products:
-    diarized = work.settings["stages"]["diarize"]
+    words = REFINE if REFINE in stages else TRANSCRIBE
     return Products(
         media=made["pcm"].result,
         plan=made["plan"].result,
-        recognition=recognition_from_plain(_read(work.folder / "fast.json")),
-        diarization=diarization_from_plain(_read(work.folder / "turns.json")) if diarized else None,
+        recognition=recognition_from_plain(_read(work.folder, words)),
+        diarization=diarization_from_plain(_read(work.folder, CLUSTER)) if CLUSTER in stages else None,
         speech=float(made["vad"].result["speech_seconds"]),
         seconds={stage.name: made[stage.makes].seconds for stage in stages},
     )
 
 
-def _read(path: Path) -> Mapping[str, Any]:
-    plain = json.loads(path.read_bytes())
+def _read(folder: Path, stage: Stage) -> Mapping[str, Any]:
+    assert stage.file is not None
+    plain = json.loads((folder / stage.file).read_bytes())
     if not isinstance(plain, dict):
-        raise TypeError(f"{path.name} is not an object")
+        raise TypeError(f"{stage.file} is not an object")
     return plain

@@ -53,7 +53,10 @@ PLAN = Stage(
     Lane.DIARIZE,  # which is idle for most of the time: in the other, the next job would be decoded only after this one's words
     makes="plan",
     file=None,
-    settings=("asr.engine", "asr.fast_model", "asr.language", "diarize.model", "stages.diarize", "enable_quantization"),
+    settings=(
+        *("asr.engine", "asr.fast_model", "asr.refine_model", "asr.language", "diarize.model"),
+        *("stages.refine", "stages.diarize", "enable_quantization"),
+    ),
     weight=0.5,
 )
 NOISE_REDUCTION = "audio.noise_reduction"
@@ -67,8 +70,18 @@ TRANSCRIBE = Stage(
     needs=("pcm", "vad"),
     settings=("asr.language", "asr.vocabulary"),
     models=("asr",),
-    version=2,
+    version=3,
     weight=75,
+)
+REFINE = Stage(
+    "refine",
+    Lane.TRANSCRIBE,
+    makes="refined",
+    file="refined.json",
+    needs=("pcm", "vad", "fast"),
+    settings=("asr.language", "asr.vocabulary", "confidence_threshold"),
+    models=("refine",),
+    weight=40,
 )
 EMBED = Stage("embed", Lane.DIARIZE, makes="embeddings", file="embeddings.npz", needs=("pcm", "vad"), models=("embedding",), weight=15)
 CLUSTER = Stage(
@@ -83,17 +96,22 @@ CLUSTER = Stage(
     loads=False,
 )
 
-STAGES = (PLAN, DECODE, VAD, TRANSCRIBE, EMBED, CLUSTER)
+STAGES = (PLAN, DECODE, VAD, TRANSCRIBE, REFINE, EMBED, CLUSTER)
 
 #: Artefacts too large to keep once the job is done; a stage that needs one again makes it again.
 LARGE = frozenset({DECODE.makes})
 
 
 def stages_for(settings: Mapping[str, Any]) -> tuple[Stage, ...]:
-    """The stages a job with this snapshot runs, each after those it needs."""
-    if settings["stages"]["diarize"]:
-        return STAGES
-    return tuple(stage for stage in STAGES if stage not in (EMBED, CLUSTER))
+    """The stages that a job with this snapshot asks for, each after those it needs."""
+    asked = settings["stages"]
+    left_out = (*(() if asked["refine"] else (REFINE,)), *(() if asked["diarize"] else (EMBED, CLUSTER)))
+    return tuple(stage for stage in STAGES if stage not in left_out)
+
+
+def stages_with(plan: Mapping[str, Any], stages: Sequence[Stage]) -> tuple[Stage, ...]:
+    """Those of the stages that there are models for: refinement is asked for wherever it can be, and cannot be everywhere."""
+    return tuple(stage for stage in stages if stage != REFINE or plan.get("refine") is not None)
 
 
 def models_to_load(stages: Sequence[Stage], plan: Mapping[str, Any]) -> dict[Lane, list[Any]]:

@@ -14,7 +14,7 @@ from trax.audio.pcm import Pcm
 from trax.config import JobSettings, job_settings
 from trax.errors import Cancelled
 from trax.models.model import Model
-from trax.plain import diarization_to_plain, recognition_to_plain, spans_from_plain, spans_to_plain
+from trax.plain import diarization_to_plain, recognition_from_plain, recognition_to_plain, spans_from_plain, spans_to_plain
 from trax.transcript import Span
 from trax.worker.cache import Cache
 
@@ -76,15 +76,12 @@ class Worker:
 
     def _plan(self, task: Task, _progress: OnProgress, _cancelled: IsCancelled) -> dict[str, Any]:
         """Choose the models: the result is the plan, by role."""
+        from trax.models.catalogue import catalogue
         from trax.models.choose import choose
         from trax.models.store import installed
 
-        plan = choose(task.settings, installed(task.models_folder))
-        return {
-            "asr": plan.asr.to_plain(),
-            "vad": plan.vad.to_plain(),
-            "embedding": plan.embedding.to_plain() if plan.embedding else None,
-        }
+        plan = choose(task.settings, installed(task.models_folder), catalogue().pairs)
+        return {role: model and model.to_plain() for role, model in plan.by_role().items()}
 
     def _vad(self, task: Task, on_progress: OnProgress, is_cancelled: IsCancelled) -> dict[str, Any]:
         from trax.audio.vad import find_speech
@@ -101,11 +98,22 @@ class Worker:
 
     def _transcribe(self, task: Task, on_progress: OnProgress, is_cancelled: IsCancelled) -> dict[str, Any]:
         with Pcm(task.input("pcm")) as pcm, self._cache.using(task.models["asr"]) as engine:
-            asked = task.settings.asr
-            options = Options(asked.language, tuple(asked.vocabulary), self._threads)
-            recognition = engine.transcribe(pcm, task.speech(), options, on_progress, is_cancelled)
+            recognition = engine.transcribe(pcm, task.speech(), self._options(task), on_progress, is_cancelled)
         task.write_json(recognition_to_plain(recognition))
         return {"words": sum(len(segment.words) for segment in recognition.segments)}
+
+    def _refine(self, task: Task, on_progress: OnProgress, is_cancelled: IsCancelled) -> dict[str, Any]:
+        from trax.asr.refine import refine
+
+        fast = recognition_from_plain(json.loads(task.input("fast").read_bytes()))
+        with Pcm(task.input("pcm")) as pcm, self._cache.using(task.models["refine"]) as engine:
+            threshold = task.settings.confidence_threshold
+            refined = refine(fast, engine, pcm, task.speech(), self._options(task), threshold, on_progress, is_cancelled)
+        task.write_json(recognition_to_plain(refined))
+        return {"refined_seconds": round(sum(each.span.duration for each in refined.refinements), 3)}
+
+    def _options(self, task: Task) -> Options:
+        return Options(task.settings.asr.language, task.settings.asr.vocabulary, self._threads)
 
     def _embed(self, task: Task, on_progress: OnProgress, is_cancelled: IsCancelled) -> dict[str, Any]:
         from trax.diarize.embed import embed, save
@@ -136,6 +144,7 @@ class Worker:
         "plan": _plan,
         "vad": _vad,
         "transcribe": _transcribe,
+        "refine": _refine,
         "embed": _embed,
         "cluster": _cluster,
     }

@@ -71,10 +71,10 @@ def _chosen(settings: str | None, models: Sequence[Model]) -> dict[str, str]:
     if settings is None:
         return {}
     try:
-        plan = choose(job_settings(json.loads(settings)), models)
+        plan = choose(job_settings(json.loads(settings)), models, catalogue().pairs)
     except ModelError:
         return {}
-    return {role: model.name for role, model in (("asr", plan.asr), ("vad", plan.vad), ("embedding", plan.embedding)) if model}
+    return {role: model.name for role, model in plan.by_role().items() if model}
 
 
 def _add(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
