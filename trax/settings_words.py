@@ -34,6 +34,8 @@ def in_words(detail: ErrorDetails) -> str:
         return "cannot be turned off"
     if kind == "too_short":
         return "needs at least one entry"
+    if kind == "literal_error":
+        context = {"expected": context["expected"].replace("True", "true").replace("False", "false")}
     needs = _NEEDS[kind].format(**context) if kind in _NEEDS else detail["msg"]
     return f"{needs}, but is {_shown(detail['input'])}"
 

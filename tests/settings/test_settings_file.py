@@ -148,7 +148,7 @@ class TestMistakes:
         text = """\
 max_worker: 3
 max_memory_gb: lots
-version: v2
+version: v2+
 asr:
   language: 12
   fast_modle: x
@@ -173,7 +173,7 @@ log:
         assert told == [
             "trax.yaml:1: max_worker: is not a setting; did you mean max_workers?",
             "trax.yaml:2: max_memory_gb: needs a number, but is 'lots'",
-            "trax.yaml:3: version v2: stages.refine: the refinement pass is not built yet; set stages.refine to false",
+            "trax.yaml:3: version v2+: stages.enhance: enhancement is not built yet; set stages.enhance to false",
             "trax.yaml:5: asr.language: must be a language code such as en or de, or auto",
             "trax.yaml:6: asr.fast_modle: is not a setting; did you mean asr.fast_model?",
             "trax.yaml:7: asr.vocabulary: needs a list of texts, such as [one, two]",
@@ -210,6 +210,7 @@ log:
             ("root: ~nobody-here/trax\n", "trax.yaml:1: root: begins with ~nobody-here, but there is no such home folder"),
             ("root: !env x\n", "trax.yaml:1: root: has the tag !env, which Trax does not read"),
             ("? [a]\n: b\n", "trax.yaml:1: ?: is not a setting"),
+            ("stages: {refine: maybe}\n", "trax.yaml:1: stages.refine: must be true, false or 'auto', but is 'maybe'"),
             ("stages: {transcribe: false}\n", "trax.yaml:1: stages.transcribe: cannot be turned off"),
             ("output: {formats: [json, srt, srt]}\n", "trax.yaml:1: output.formats: lists srt more than once"),
             ("output: {formats: []}\n", "trax.yaml:1: output.formats: needs at least one entry"),
@@ -268,20 +269,27 @@ class TestVersion:
         stages = load_settings(write("version: v1\n"), {}).stages
         assert (stages.refine, stages.diarize, stages.enhance) == (False, False, False)
 
+    def test_v2_is_two_passes_without_speakers(self, write):
+        stages = load_settings(write("version: v2\n"), {}).stages
+        assert (stages.refine, stages.diarize, stages.enhance) == (True, False, False)
+
+    @pytest.mark.parametrize(("text", "value"), [("true", True), ("false", False), ("auto", "auto")])
+    def test_a_second_pass_is_asked_for_left_out_or_left_to_what_is_installed(self, write, text, value):
+        assert load_settings(write(f"stages: {{refine: {text}}}\n"), {}).stages.refine == value
+        assert load_settings(write(""), {"TRAX_STAGES_REFINE": text}).stages.refine == value
+
     def test_explicit_keys_win(self, write):
         stages = load_settings(write("version: v2+\nstages: {refine: false, enhance: false}\n"), {}).stages
         assert (stages.refine, stages.diarize, stages.enhance) == (False, True, False)
 
     def test_what_is_not_built_is_refused_by_the_name_of_what_asks_for_it(self, write):
         assert problems(write(""), {"TRAX_VERSION": "v2+"}) == [
-            "TRAX_VERSION v2+: stages.refine: the refinement pass is not built yet; set stages.refine to false",
             "TRAX_VERSION v2+: stages.enhance: enhancement is not built yet; set stages.enhance to false",
         ]
 
     @pytest.mark.parametrize(
         ("key", "value", "told"),
         [
-            ("asr.refine_model", "large-v3", 'the refinement pass is not built yet; set asr.refine_model to "auto"'),
             ("enhance.model", "gpt", 'enhancement is not built yet; set enhance.model to "deepseek-chat"'),
             ("enhance.base_url", "http://here", 'enhancement is not built yet; set enhance.base_url to "https://api.deepseek.com"'),
             ("enhance.system_prompt", "Mend.", 'enhancement is not built yet; set enhance.system_prompt to ""'),
