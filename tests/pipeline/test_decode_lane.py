@@ -39,6 +39,21 @@ def test_a_recording_is_decoded_by_a_child_and_found_whole(tmp_path, lanes, task
     assert all(0.0 <= fraction <= 1.0 for fraction in fractions)
 
 
+def test_noise_is_reduced_where_the_job_asks_for_it(tmp_path, lanes, task, speech):
+    async def main() -> list[bytes]:
+        made = []
+        async with lanes() as local:
+            for reduces in (False, True):
+                asked = task(DECODE, source=str(speech), extension=".wav", settings={"audio": {"noise_reduction": reduces}})
+                await local.run(asked, ignore)
+                made.append((tmp_path / "pcm.raw").read_bytes())
+        return made
+
+    as_it_is, reduced = asyncio.run(main())
+    assert len(as_it_is) == len(reduced)
+    assert as_it_is != reduced
+
+
 @pytest.mark.parametrize(
     ("content", "extension", "expected"),
     [(b"", ".wav", EmptyRecording), (b"just text", ".mp3", UnsupportedRecording), ("cut", ".wav", DamagedRecording)],

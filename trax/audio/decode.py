@@ -24,7 +24,6 @@ from av.container import InputContainer
 from av.packet import Packet
 
 from trax.audio.complete import is_duration_stated, missing_bytes
-from trax.audio.denoise import Denoiser
 from trax.audio.formats import DECODERS, DEMUXERS, agree, container_for, has_magic
 from trax.audio.mixdown import Mixdown
 from trax.audio.plausible import check_coded, check_form, check_length
@@ -58,26 +57,15 @@ class MediaInfo:
 
 
 class _Output:
-    """Where the PCM goes: counts bytes and keeps to the limit. `longest` is the longest recording that fits, in seconds.
+    """Where the PCM goes: counts bytes and keeps to the limit. `longest` is the longest recording that fits, in seconds."""
 
-    A denoiser holds some of it back until `finish`.
-    """
-
-    def __init__(self, descriptor: int, most_bytes: int, denoiser: Denoiser | None) -> None:
-        self._descriptor, self._most_bytes, self._denoiser = descriptor, most_bytes, denoiser
+    def __init__(self, descriptor: int, most_bytes: int) -> None:
+        self._descriptor, self._most_bytes = descriptor, most_bytes
         self.longest = most_bytes / SAMPLE_BYTES / SAMPLE_RATE
         self.written = 0
 
     def write(self, data: bytes) -> None:
         """Raises RecordingTooLarge over the limit, DiskFull or StorageError when the disk refuses."""
-        self._write(self._denoiser.push(data) if self._denoiser else data)
-
-    def finish(self) -> None:
-        """All there is has been given. Raises as `write`."""
-        if self._denoiser:
-            self._write(self._denoiser.flush())
-
-    def _write(self, data: bytes) -> None:
         if self.written + len(data) > self._most_bytes:
             raise self.too_long()
         self.written += len(data)
@@ -125,14 +113,12 @@ def decode(
     output_bytes: int,
     on_progress: Callable[[float], None],
     on_headway: Callable[[], None] = lambda: None,
-    *,
-    reduces_noise: bool = False,
 ) -> MediaInfo:
     """Decode a regular file that is open for reading and write s16le mono 16 kHz PCM to `out_fd`. Opens nothing.
 
     `extension` (".mp3") says what the file claims to be; `output_bytes` is the most that is written (32,000 a second); `on_progress` is
     given fractions of the file, 0 to 1; `on_headway` is called for every further minute of sound or 16 MB of the file: by it, one can tell
-    a long recording from a file that only takes time; `reduces_noise` takes steady noise out, see `trax.audio.denoise`.
+    a long recording from a file that only takes time.
 
     Raises:
         EmptyRecording: The file has no bytes, or its sound track less than 10 ms of sound.
@@ -146,7 +132,7 @@ def decode(
     if size == 0:
         raise EmptyRecording("The file is empty.")
     expected = container_for(extension)
-    output = _Output(out_fd, output_bytes, Denoiser() if reduces_noise else None)
+    output = _Output(out_fd, output_bytes)
 
     def read(offset: int, count: int) -> bytes:
         return os.pread(source.fileno(), count, offset)
@@ -239,7 +225,6 @@ def _decode_track(
         follow(position, output.written)
     for data in mixdown.flush():
         output.write(data)
-    output.finish()
     if damaged > max(_BAD_PACKETS, packets * _BAD_SHARE):
         raise DamagedRecording(f"{damaged} of the {packets} packets of sound cannot be decoded.")
     return damaged

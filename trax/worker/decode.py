@@ -2,9 +2,9 @@
 
     python -I -m trax.worker.decode --output-fd N --extension .mp3 --memory-bytes B --cpu-seconds S --output-bytes B [--reduce-noise]
 
-Reads the source from descriptor 0 (a regular file that the supervisor opened), writes PCM to descriptor N, and JSON lines to standard
-output: {"event": "progress", "fraction": 0.4} …, then {"event": "done", "result": {…}} or {"event": "error", "error": {…}}. The result
-also names the defences that this kernel lacks ("undefended").
+Reads the source from descriptor 0 (a regular file that the supervisor opened), writes PCM to descriptor N (a new file, open for reading
+too), and JSON lines to standard output: {"event": "progress", "fraction": 0.4} …, then {"event": "done", "result": {…}} or {"event":
+"error", "error": {…}}. The result also names the defences that this kernel lacks ("undefended").
 
 Exit status 0 after "done", 1 after "error"; any other end (a signal, say) is the supervisor's to explain. SIGPROF means that the file took
 processor time and gave no sound for it, SIGXCPU that it took too much in all. The wall time is the supervisor's to limit.
@@ -67,12 +67,20 @@ def _decode(asked: argparse.Namespace, channel: Channel) -> dict[str, Any]:
     import av.subtitles.stream  # noqa: F401 - PyAV loads it when it opens a source
 
     from trax.audio.decode import decode
+    from trax.audio.denoise import reduce_noise
 
     source = FileIO(0, "rb", closefd=False)
     undefended = seal(keep=asked.output_fd)
     grant_time()
-    progress = Progress(channel)
-    info = decode(source, asked.output_fd, asked.extension, asked.output_bytes, progress, grant_time, reduces_noise=asked.reduce_noise)
+    info = decode(source, asked.output_fd, asked.extension, asked.output_bytes, Progress(channel), grant_time)
+    if asked.reduce_noise:
+
+        def go_on() -> None:
+            grant_time()
+            channel.send(event="progress", fraction=1.0)
+
+        grant_time()
+        reduce_noise(asked.output_fd, go_on)
     return {**asdict(info), "undefended": undefended}
 
 
