@@ -96,7 +96,9 @@ def test_without_diarization_nothing_of_it_runs_and_nothing_else_is_missing():
     assert stages_for(SNAPSHOT) == STAGES
 
 
-@pytest.mark.parametrize(("asked", "has_model", "is_run"), [(True, True, True), ("auto", True, True), (True, False, False), (False, True, False)])
+@pytest.mark.parametrize(
+    ("asked", "has_model", "is_run"), [(True, True, True), ("auto", True, True), (True, False, False), (False, True, False)]
+)
 def test_what_is_heard_is_heard_again_where_that_is_asked_for_and_there_is_a_model_for_it(asked, has_model, is_run):
     plan = MODELS if has_model else MODELS | {"refine": None}
     assert (REFINE in stages_with(plan, stages_for(with_setting("stages.refine", asked)))) == is_run
@@ -130,7 +132,7 @@ def test_what_decides_each_stage_by_its_settings():
     assert changed(settings=with_setting("asr.vocabulary", ["Trax"])) == {"transcribe", "refine"}
     assert changed(settings=with_setting("confidence_threshold", 0.9)) == {"refine"}, "the first pass hears the same"
     assert changed(settings=with_setting("asr.fast_model", "base")) == {"plan"}, "what it makes of the plan counts, not why"
-    assert changed(settings=with_setting("audio.noise_reduction", True)) == followers(DECODE), "voices are told apart by what is left"
+    assert changed(settings=with_setting("audio.noise_reduction", value=True)) == followers(DECODE), "voices are told apart by what is left"
     assert changed(settings=with_setting("accuracy_threshold", 0.1)) == set()
 
 
