@@ -16,7 +16,7 @@ import pytest
 from trax.errors import DamagedRecording, WorkerCrashed
 from trax.formats import RENDERERS, json_, render_all, render_error
 from trax.text import is_visible
-from trax.transcript import Transcript, Word
+from trax.transcript import Evidence, Transcript, Word
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -41,6 +41,24 @@ def test_a_conversation_is_as_the_schema_says(conversation: Transcript) -> None:
     assert answer["run"]["job"] == "20250301-100000-abcd"
 
 
+def test_what_is_known_of_the_words_stands_beside_them(refined: Transcript, evidence: Evidence) -> None:
+    answer = validated(json_.render(refined), "transcript.schema.json")
+    figures = dataclasses.asdict(evidence)
+    assert answer["evidence"] == [{"start": 8.0, "end": 8.6, "text": "At ten.", **figures}]
+    invented = {"start": 30.0, "end": 42.0, "text": "Thanks for watching!", "why": "text where nobody speaks", "evidence": figures}
+    assert answer["quarantined"] == [invented]
+    twice = {"start": 7.5, "end": 9.0, "before": "A", "after": "At", "replaced": True, "model": "small.en-q8_0", "why": "more probable"}
+    assert answer["refinements"] == [twice]
+
+
+def test_what_was_invented_is_only_in_the_json_and_said_to_be_there(refined: Transcript) -> None:
+    outputs = {name: output.decode() for name, output in rendered(refined, RENDERERS).items()}
+    answer = json.loads(outputs.pop("json"))
+    assert not any("watching" in output for output in outputs.values())
+    assert not any("watching" in json.dumps(answer[part]) for part in ("segments", "word_segments", "evidence"))
+    assert [warning for warning in answer["warnings"] if "1 passage was left out as invented" in warning]
+
+
 def test_silence_is_as_the_schema_says(silence: Transcript) -> None:
     answer = validated(json_.render(silence), "transcript.schema.json")
     assert (answer["segments"], answer["word_segments"], answer["turns"], answer["accuracy_estimate"]) == ([], [], [], None)
@@ -55,7 +73,11 @@ def test_words_without_a_speaker_are_as_the_schema_says(assembled) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("schema_version", "2.0"), ("segments", [{"text": "no times"}]), ("needs_review", "no"), ("unknown", 1), ("accuracy_estimate", 1.5)],
+    [
+        *(("schema_version", "2.0"), ("segments", [{"text": "no times"}]), ("needs_review", "no"), ("unknown", 1)),
+        ("accuracy_estimate", 1.5),
+        *(("evidence", [{"start": 0}]), ("quarantined", [{"text": "a"}]), ("refinements", [{}])),
+    ],
 )
 def test_the_schema_refuses_what_is_not_so(conversation: Transcript, field: str, value: object) -> None:
     answer = json.loads(json_.render(conversation)) | {field: value}
@@ -112,10 +134,12 @@ def test_what_is_no_number_is_refused(conversation: Transcript) -> None:
         json_.render(dataclasses.replace(conversation, segments=(segment,)))
 
 
-def test_every_field_is_described_in_the_documentation(conversation: Transcript) -> None:
+def test_every_field_is_described_in_the_documentation(conversation: Transcript, refined: Transcript) -> None:
     page = (DOCS / "output.md").read_text(encoding="utf-8")
     answer = json.loads(json_.render(conversation))
     parts = [answer, answer["segments"][0], answer["word_segments"][-1], answer["speakers"][0], answer["turns"][0], answer["media"]]
+    heard = json.loads(json_.render(refined))
+    parts += [heard["evidence"][0], heard["quarantined"][0], heard["refinements"][0]]
     parts.append(json.loads(render_error(DamagedRecording("x"), recording="a", job=None)))
     assert [field for part in parts for field in part if f"`{field}`" not in page] == []
 
@@ -123,7 +147,7 @@ def test_every_field_is_described_in_the_documentation(conversation: Transcript)
 def test_the_error_answer() -> None:
     text = render_error(DamagedRecording("The sound breaks off after 3 s.", file="talk.mp3"), recording="talk.mp3", job="j1")
     assert validated(text, "error.schema.json") == {
-        "schema_version": "1.0",
+        "schema_version": json_.SCHEMA_VERSION,
         "recording": "talk.mp3",
         "what": "This recording was not transcribed.",
         "why": "The sound breaks off after 3 s.",

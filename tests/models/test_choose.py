@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from trax.config import Settings, job_settings, snapshot
 from trax.errors import ModelError
-from trax.models.choose import choose
+from trax.models import choose as choosing
+from trax.models.catalogue import Pair
 from trax.models.model import Model
 
 SPHINX = Model("pocketsphinx-en-us", "asr", "pocketsphinx", None, None, "5", "open", ("en",), "BSD", "wheel", 30)
@@ -21,9 +22,21 @@ def whisper(name, languages=("en",), parameters=1000, weights="q8_0", scope="ope
 
 
 DIGITS = whisper("digits", scope="digits", parameters=10**9)
+DIGITS_FAST = whisper("digits-fast", scope="digits", parameters=10**8)
 SMALL_EN = whisper("small.en")
 SMALL = whisper("small", ("en", "de", "fr"))
 LARGE = whisper("large", ("en", "de"), parameters=9000)
+HUGE_EN = whisper("huge.en", parameters=20_000)
+TINY_EN = whisper("tiny.en", parameters=10)
+PAIRS = (
+    Pair(fast="small.en", refine="large"),
+    Pair(fast="tiny.en", refine="small.en"),
+    Pair(fast="digits-fast", refine="digits"),
+)
+
+
+def choose(wanted, installed, pairs=PAIRS):
+    return choosing.choose(wanted, installed, pairs)
 
 
 def settings(**changed):
@@ -36,8 +49,11 @@ def settings(**changed):
         ({}, [], SPHINX),
         ({}, [SMALL_EN], SMALL_EN),
         ({}, [DIGITS], SPHINX),
-        ({}, [SMALL_EN, SMALL, LARGE], LARGE),
+        ({}, [SMALL, LARGE], LARGE),
         ({}, [SMALL, SMALL_EN], SMALL_EN),
+        ({"refine_model": "small.en"}, [SMALL_EN, TINY_EN, LARGE], TINY_EN),
+        ({"refine_model": "large"}, [SMALL, TINY_EN, LARGE], SMALL),
+        ({"refine_model": "large"}, [LARGE], LARGE),
         ({"language": "fr"}, [SMALL_EN, SMALL, LARGE], SMALL),
         ({"language": "auto"}, [SMALL_EN, SMALL], SMALL),
         ({"engine": "whisper"}, [SMALL_EN], SMALL_EN),
@@ -107,9 +123,59 @@ def test_without_any_engine_nothing_runs():
         choose(settings(), [SILERO, GE2E])
 
 
+@pytest.mark.parametrize(
+    ("refine", "asr", "installed", "expected"),
+    [
+        ("auto", {}, [SMALL_EN, LARGE], (SMALL_EN, LARGE)),
+        ("auto", {}, [TINY_EN, SMALL_EN, LARGE], (SMALL_EN, LARGE)),
+        ("auto", {}, [SMALL_EN, LARGE, HUGE_EN], (HUGE_EN, None)),
+        (True, {}, [SMALL_EN, LARGE, HUGE_EN], (SMALL_EN, LARGE)),
+        (False, {}, [SMALL_EN, LARGE], (LARGE, None)),
+        (True, {}, [DIGITS_FAST, DIGITS], (SPHINX, None)),
+        (True, {}, [SMALL_EN], (SMALL_EN, None)),
+        (True, {}, [], (SPHINX, None)),
+        (True, {"engine": "pocketsphinx"}, [SMALL_EN, LARGE], (SPHINX, None)),
+        ("auto", {"fast_model": "digits-fast"}, [DIGITS_FAST, DIGITS], (DIGITS_FAST, DIGITS)),
+        ("auto", {"fast_model": "digits"}, [DIGITS_FAST, DIGITS], (DIGITS, None)),
+        ("auto", {"fast_model": "tiny.en"}, [TINY_EN, SMALL_EN, LARGE], (TINY_EN, SMALL_EN)),
+        ("auto", {"fast_model": "pocketsphinx-en-us"}, [SMALL_EN, LARGE], (SPHINX, None)),
+        ("auto", {"language": "de"}, [SMALL_EN, LARGE], (LARGE, None)),
+        ("auto", {"fast_model": "tiny.en", "refine_model": "huge.en"}, [TINY_EN, SMALL_EN, HUGE_EN], (TINY_EN, HUGE_EN)),
+        ("auto", {"refine_model": "small.en"}, [TINY_EN, SMALL_EN, HUGE_EN], (TINY_EN, SMALL_EN)),
+        (True, {"refine_model": "large"}, [LARGE], (LARGE, None)),
+        (False, {"refine_model": "no such"}, [LARGE], (LARGE, None)),
+    ],
+)
+def test_the_models_of_two_passes(refine, asr, installed, expected):
+    plan = choose(settings(asr=asr, stages={"refine": refine}), [*BUILT_IN, *installed])
+    assert (plan.asr, plan.refine) == expected
+    assert plan.by_role()["refine"] == expected[1]
+
+
+@pytest.mark.parametrize(
+    ("asr", "words"),
+    [
+        ({"refine_model": "smal.en"}, "asr.refine_model names smal.en.*Did you mean small.en"),
+        ({"refine_model": "pocketsphinx-en-us"}, "runs on pocketsphinx; only a Whisper model can hear a second time"),
+        ({"refine_model": "small.en", "fast_model": "small.en"}, "both name small.en.*stages.refine to false"),
+        ({"refine_model": "small.en", "language": "de"}, "small.en does not speak the language 'de'.*asr.refine_model to another"),
+        ({"refine_model": "digits"}, "digits, which knows only digits, but the first pass is by.*Name a model for digits"),
+    ],
+)
+def test_a_second_model_that_was_named_and_does_not_fit_is_told_in_words(asr, words):
+    with pytest.raises(ModelError) as caught:
+        choose(settings(asr=asr), [*BUILT_IN, SMALL_EN, LARGE, DIGITS])
+    assert caught.match(words)
+
+
+def test_a_model_of_ones_own_by_the_name_of_a_known_one_goes_with_what_its_scope_allows():
+    narrow = replace(LARGE, scope="medical")
+    assert choose(settings(stages={"refine": True}), [*BUILT_IN, SMALL_EN, narrow]).refine is None
+
+
 any_asr = st.builds(
     whisper,
-    name=st.text("abc", min_size=1, max_size=4),
+    name=st.text("abc", min_size=1, max_size=2),
     languages=st.sampled_from([("en",), ("en", "de"), ("de",), ("*",)]),
     parameters=st.integers(0, 10**10),
     weights=st.sampled_from(["q8_0", "f16", "q5_1"]),
@@ -119,21 +185,29 @@ any_asr = st.builds(
 
 @given(
     models=st.lists(any_asr, max_size=6, unique_by=lambda model: model.name),
+    pairs=st.lists(st.builds(Pair, fast=st.text("abc", min_size=1, max_size=2), refine=st.text("abc", min_size=1, max_size=2)), max_size=8),
     engine=st.sampled_from(["auto", "whisper"]),
     language=st.sampled_from(["en", "de", "auto"]),
+    refine=st.sampled_from([True, False, "auto"]),
     seed=st.randoms(),
 )
-def test_auto_never_picks_a_narrow_model_and_does_not_depend_on_order(models, engine, language, seed):
-    wanted = settings(asr={"engine": engine, "language": language})
+def test_auto_never_picks_a_narrow_model_and_does_not_depend_on_order(models, pairs, engine, language, refine, seed):
+    wanted = settings(asr={"engine": engine, "language": language}, stages={"refine": refine})
     shuffled = [*BUILT_IN, *models]
     seed.shuffle(shuffled)
     try:
-        plan = choose(wanted, [*BUILT_IN, *models])
+        plan = choose(wanted, [*BUILT_IN, *models], pairs)
     except ModelError:
         with pytest.raises(ModelError):
-            choose(wanted, shuffled)
+            choose(wanted, shuffled, pairs)
         return
+    if plan.refine is not None:
+        assert refine
+        assert plan.refine.scope == "open"
+        assert {plan.asr.engine, plan.refine.engine} == {"whisper"}
+        assert (plan.asr.name, plan.refine.name) in {(pair.fast, pair.refine) for pair in pairs}
+        assert language == "auto" or plan.refine.speaks(language)
     assert plan.asr.scope == "open"
     assert language == "auto" or plan.asr.speaks(language)
     assert engine in ("auto", plan.asr.engine)
-    assert choose(wanted, shuffled) == plan
+    assert choose(wanted, shuffled, pairs) == plan

@@ -17,7 +17,7 @@ from trax.formats.lines import one_line
 from trax.pipeline.consistency import check
 from trax.pipeline.merge import NO_SPEECH, NO_WORDS, POCKETSPHINX, accuracy_estimate, assemble, merge
 from trax.pipeline.tidy import tidy_turns, tidy_words
-from trax.transcript import Diarization, Media, Recognition, Segment, Transcript, Turn, Word
+from trax.transcript import Diarization, Media, Quarantined, Recognition, Segment, Transcript, Turn, Word
 
 JOB_SETTINGS = job_settings(snapshot(Settings()))
 
@@ -151,6 +151,32 @@ def test_voices_without_words_need_review() -> None:
 def test_the_built_in_recogniser_is_named_as_less_accurate_after_the_given_warnings() -> None:
     assert assembled(TALK, TURNS, models={"asr": {"engine": "pocketsphinx"}}, warnings=["Given."]).warnings == ("Given.", POCKETSPHINX)
     assert assembled(TALK, TURNS, models={"asr": {"engine": "whisper"}}).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "models", "told"),
+    [
+        ({"stages": {"refine": True}}, {"asr": {"engine": "pocketsphinx", "name": "p"}}, "it needs two Whisper models that go together"),
+        ({"stages": {"refine": True}}, {"asr": {"engine": "whisper", "name": "huge"}}, "it needs a better model beside huge"),
+        ({"asr": {"refine_model": "huge"}}, {"asr": {"engine": "whisper", "name": "huge"}}, "it needs a better model beside huge"),
+        ({"stages": {"refine": True}}, {"asr": {"engine": "whisper", "name": "small"}, "refine": {"name": "huge"}}, None),
+        ({"stages": {"refine": "auto"}}, {"asr": {"engine": "whisper", "name": "huge"}}, None),
+        ({"asr": {"refine_model": "huge"}, "stages": {"refine": False}}, {"asr": {"engine": "whisper", "name": "huge"}}, None),
+    ],
+)
+def test_a_second_pass_that_was_asked_for_and_cannot_be_is_told(wanted: dict[str, Any], models: dict[str, Any], told: str | None) -> None:
+    asked = job_settings(snapshot(Settings.model_validate(wanted)))
+    warnings = [warning for warning in assembled(TALK, TURNS, models=models, settings=asked).warnings if "second pass" in warning]
+    assert len(warnings) == (told is not None)
+    assert told is None or told in warnings[0]
+
+
+def test_what_was_left_out_as_invented_is_told() -> None:
+    invented = Quarantined(Segment(4.0, 5.0, (Word("thanks", 4.0, 5.0, 0.4),)), "text where nobody speaks")
+    transcript = assembled(dataclasses.replace(TALK, quarantined=(invented, invented)), TURNS)
+    assert [warning for warning in transcript.warnings if warning.startswith("2 passages were left out as invented")]
+    assert "thanks" not in {word.text for segment in transcript.segments for word in segment.words}
+    assert transcript.quarantined == (invented, invented)
 
 
 def test_words_far_from_every_turn_are_told() -> None:

@@ -236,7 +236,13 @@ def test_the_lanes_hear_which_models_are_still_to_be_loaded_and_when_none_are(jo
 # -- what goes wrong
 
 
-@pytest.mark.parametrize("plan", [{}, {"asr": None, "vad": {}, "embedding": {}}, {"asr": [], "vad": 3, "embedding": "x"}, {"asr": {}, "vad": {}, "embedding": {}, "refine": 1}])
+@pytest.mark.parametrize(
+    "plan",
+    [
+        *({}, {"asr": None, "vad": {}, "embedding": {}}, {"asr": [], "vad": 3, "embedding": "x"}),
+        {"asr": {}, "vad": {}, "embedding": {}, "refine": 1},
+    ],
+)
 def test_a_plan_that_makes_no_sense_is_a_crash_and_not_kept(tmp_path, speech, plan):
     work = work_in(tmp_path, speech)
     with pytest.raises(WorkerCrashed, match="no model for"):
