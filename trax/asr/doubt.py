@@ -74,7 +74,20 @@ def unheard(words: Sequence[Word], speech: Sequence[Span]) -> list[Span]:
     if not speech:
         return []
     silent = list(_gaps(map(_span, words), speech[0].start, speech[-1].end))
-    return [span for span in _intersection(silent, speech) if span.duration >= SHORTEST_UNHEARD]
+    return [span for span in intersection(silent, speech) if span.duration >= SHORTEST_UNHEARD]
+
+
+def intersection(first: Sequence[Span], second: Sequence[Span]) -> Iterator[Span]:
+    """What is in both; the spans of each are in order and apart."""
+    i = j = 0
+    while i < len(first) and j < len(second):
+        start, end = max(first[i].start, second[j].start), min(first[i].end, second[j].end)
+        if start < end:
+            yield Span(start, end)
+        if first[i].end < second[j].end:
+            i += 1
+        else:
+            j += 1
 
 
 def is_loop(evidence: Evidence) -> bool:
@@ -89,7 +102,7 @@ def _marks(recognition: Recognition, speech: Sequence[Span], voiced: Sequence[Sp
         yield from (_span(word) for word in segment.words if word.score < threshold)
     yield from voiced
     for each in recognition.quarantined:
-        yield from _intersection([Span(each.segment.start, each.segment.end)], speech)
+        yield from intersection([Span(each.segment.start, each.segment.end)], speech)
 
 
 def _is_bad(evidence: Evidence) -> bool:
@@ -159,19 +172,6 @@ def _gaps(busy: Iterable[Span], start: float, end: float) -> Iterator[Span]:
         at = max(at, span.end)
     if at <= end:
         yield Span(at, end)
-
-
-def _intersection(first: Sequence[Span], second: Sequence[Span]) -> Iterator[Span]:
-    """What is in both; the spans of each are in order and apart."""
-    i = j = 0
-    while i < len(first) and j < len(second):
-        start, end = max(first[i].start, second[j].start), min(first[i].end, second[j].end)
-        if start < end:
-            yield Span(start, end)
-        if first[i].end < second[j].end:
-            i += 1
-        else:
-            j += 1
 
 
 def _hull(first: Span, second: Span) -> Span:
