@@ -42,7 +42,7 @@ class Whisper:
 
     Of the model's settings it heeds `window_seconds` (for models trained on shorter windows; the encoder then hears no more than that),
     `temperature_inc` (0 forbids decoding again by sampling when a window comes out badly), `calibration` (see `trax.asr.confidence`) and
-    `audio_context`. That is "full" by default: the encoder always hears a whole window, padded with silence, as published models were
+    `encoder_context`. That is "full" by default: the encoder always hears a whole window, padded with silence, as published models were
     trained. With "window" it hears what there is and two seconds more, which is faster where windows are short; published models that
     were not fine-tuned for it then fall into loops (ggml-org/whisper.cpp, issue 1951).
     """
@@ -55,9 +55,9 @@ class Whisper:
         self._window = min(float(model.settings.get("window_seconds", _WHISPER_WINDOW)), _WHISPER_WINDOW)
         self._may_sample = float(model.settings.get("temperature_inc", 1.0)) > 0
         self._calibration = Calibration.of(model.settings)
-        context = model.settings.get("audio_context", "full")
+        context = model.settings.get("encoder_context", "full")
         if context not in ("full", "window"):
-            raise ModelError(f"The model's setting `audio_context` must be full or window, not {context!r}.")
+            raise ModelError(f"The model's setting `encoder_context` must be full or window, not {context!r}.")
         self._follows_window = context == "window"
         self._whisper = WhisperCpp(model.path)
 
