@@ -30,9 +30,8 @@ class Quality:
     no_speech: float
 
     @classmethod
-    def of(cls, segments: Sequence[Sequence[Token]], no_speech: float) -> Quality:
-        """The quality of a window's segments."""
-        tokens = [token for segment in segments for token in segment]
+    def of(cls, tokens: Sequence[Token], no_speech: float) -> Quality:
+        """The quality of all tokens of a window."""
         text = b"".join(token.data for token in tokens).strip()
         return cls(compression_ratio(text), average_log_probability([token.probability for token in tokens]), no_speech)
 

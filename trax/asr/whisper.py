@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from trax.asr.alignment import aligned
 from trax.asr.confidence import Calibration, calibrated
 from trax.asr.edges import trimmed
 from trax.asr.engine import Options
@@ -105,12 +106,12 @@ class Whisper:
         seconds = window.duration
         plan = replace(plan, audio_context=self._audio_context(seconds), max_tokens=_LEAST_TOKENS + math.ceil(_TOKENS_A_SECOND * seconds))
         best = self._heard(samples, plan, stopped)
-        quality = Quality.of(best.segments, best.no_speech)
+        quality = Quality.of(best.tokens, best.no_speech)
         for temperature in TEMPERATURES if self._may_sample else ():
             if quality.is_good or not allowance.take(seconds):
                 break
             other = self._heard(samples, replace(plan, temperature=temperature), stopped)
-            other_quality = Quality.of(other.segments, other.no_speech)
+            other_quality = Quality.of(other.tokens, other.no_speech)
             if other.segments and other_quality.rank > quality.rank:
                 best, quality = other, other_quality
         return best
@@ -126,10 +127,11 @@ class Whisper:
         return min(whole, math.ceil(seconds * _CONTEXT_A_SECOND) + _CONTEXT_MARGIN) if self._follows_window else whole
 
     def _segments(self, heard: Heard, window: Window, samples: NDArray[np.float32], language: str) -> Iterator[Segment]:
-        for tokens in heard.segments:
-            words = [_located(trimmed(word, samples), window) for word in words_of(tokens, language)]
+        for segment in heard.segments:
+            placed = aligned(words_of(segment.tokens, language), segment.start, segment.end, samples)
+            words = [_located(trimmed(word, samples), window) for word in placed]
             if words:
-                evidence = evidence_of(tokens, words, heard.no_speech)
+                evidence = evidence_of(segment.tokens, words, heard.no_speech)
                 scored = calibrated(words, evidence, self._calibration)
                 yield Segment(words[0].start, max(word.end for word in words), scored, evidence=evidence)
 

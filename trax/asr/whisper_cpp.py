@@ -56,11 +56,25 @@ class Decoding:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """The text tokens of each segment, with times from the first sample, and the probability that nobody speaks (0 where not known)."""
+class HeardSegment:
+    """The text tokens (at least one) between two time stamps; all times are seconds from the first sample."""
 
-    segments: tuple[tuple[Token, ...], ...]
+    start: float
+    end: float
+    tokens: tuple[Token, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What is heard, and the probability that nobody speaks (0 where not known, and where nothing is heard)."""
+
+    segments: tuple[HeardSegment, ...]
     no_speech: float
+
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        """Those of all segments."""
+        return tuple(token for segment in self.segments for token in segment.tokens)
 
 
 class WhisperCpp:
@@ -91,8 +105,8 @@ class WhisperCpp:
             return Heard((), 0.0)
         if status:
             raise WorkerError(f"whisper.cpp failed with status {status}: {' '.join(list(_log.lines)[-3:])}")
-        segments = tuple(tuple(self._tokens(index)) for index in range(self._cpp.whisper_full_n_segments(self._context)))
-        if not any(segments):
+        segments = tuple(self._segments())
+        if not segments:
             return Heard((), 0.0)
         if encoded.times > 1:  # what the encoder holds now is only the end
             self._cpp.whisper_encode(self._context, 0, decoding.threads)
@@ -137,6 +151,14 @@ class WhisperCpp:
         if decoding.prompt:
             params.initial_prompt = decoding.prompt
         return params
+
+    def _segments(self) -> Iterator[HeardSegment]:
+        for index in range(self._cpp.whisper_full_n_segments(self._context)):
+            times = self._cpp.whisper_full_get_segment_t0, self._cpp.whisper_full_get_segment_t1
+            start, end = (time(self._context, index) / 100 for time in times)
+            tokens = tuple(self._tokens(index))
+            if tokens:
+                yield HeardSegment(start, end, tokens)
 
     def _tokens(self, segment: int) -> Iterator[Token]:
         end_of_text = self._cpp.whisper_token_eot(self._context)
