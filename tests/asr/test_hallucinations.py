@@ -91,7 +91,7 @@ def test_text_that_hardly_says_anything_new():
 
 
 @pytest.mark.parametrize(
-    "text", ["Thank you.", "Thanks for watching! Thanks for watching!", "Untertitel im Auftrag des ZDF, 2021", "ご視聴ありがとうございました"]
+    "text", ["Thank you.", "Thanks for watching! Thanks for watching!", "Untertitel im Auftrag des ZDF", "ご視聴ありがとうございました"]
 )
 def test_stock_phrases_go_when_anything_speaks_against_them(text):
     assert reasons(said(text)) == [None]
