@@ -4,10 +4,10 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trax.asr.doubt import CONTEXT, LONGEST, NEAR, REACH, SHORTEST_UNHEARD, UTTERANCE_PAUSE, doubtful_spans, unheard, words_of
+from trax.asr.doubt import CONTEXT, LONGEST, NEAR, PAUSE, REACH, SHORTEST_UNHEARD, UTTERANCE_PAUSE, doubtful_spans, unheard, words_of
 from trax.transcript import Evidence, Quarantined, Recognition, Segment, Span, Word
 
 EXACT = 1e-6
@@ -28,6 +28,12 @@ def talk(count: int, *, pause: float = 0.1, doubtful: tuple[int, ...] = (), evid
         words.append(Word(f"w{index}", at, at + 0.5, 0.2 if index in doubtful else 0.9))
         at += 0.5 + pause
     return Recognition("en", (Segment(words[0].start, words[-1].end, tuple(words), evidence=evidence),))
+
+
+def later(segment: Segment, pause: float) -> tuple[Word, ...]:
+    """The words of a segment again, sure, after a pause."""
+    shift = segment.end - segment.start + pause
+    return tuple(replace(word, start=word.start + shift, end=word.end + shift, score=0.9) for word in segment.words)
 
 
 @st.composite
@@ -54,6 +60,7 @@ def recordings(draw):
     return Recognition("en", tuple(segments), tuple(quarantined)), tuple(speech), at + draw(st.sampled_from([0.0, 0.2, 10.0]))
 
 
+@settings(max_examples=30)
 @given(recordings())
 def test_spans_are_in_order_disjoint_inside_the_recording_and_never_too_long(case):
     recognition, speech, duration = case
@@ -65,6 +72,7 @@ def test_spans_are_in_order_disjoint_inside_the_recording_and_never_too_long(cas
         assert doubt.span.duration <= LONGEST + EXACT
 
 
+@settings(max_examples=30)
 @given(recordings())
 def test_all_that_is_in_doubt_lies_in_the_cores(case):
     recognition, speech, duration = case
@@ -78,6 +86,7 @@ def test_all_that_is_in_doubt_lies_in_the_cores(case):
         assert inside == pytest.approx(end - start, abs=EXACT)
 
 
+@settings(max_examples=30)
 @given(recordings())
 def test_no_core_begins_or_ends_inside_a_word(case):
     recognition, speech, duration = case
@@ -87,6 +96,7 @@ def test_no_core_begins_or_ends_inside_a_word(case):
                 assert not word.start + EXACT < edge < word.end - EXACT
 
 
+@settings(max_examples=30)
 @given(recordings())
 def test_neighbours_are_apart_but_where_a_long_one_was_split(case):
     recognition, speech, duration = case
@@ -95,6 +105,7 @@ def test_neighbours_are_apart_but_where_a_long_one_was_split(case):
         assert gap >= NEAR or before.span.duration >= LONGEST / 2 - EXACT
 
 
+@settings(max_examples=30)
 @given(recordings())
 def test_a_higher_threshold_puts_no_less_in_doubt(case):
     recognition, speech, duration = case
@@ -110,12 +121,21 @@ def test_what_is_sure_is_not_heard_again():
 
 
 def test_a_doubtful_word_is_heard_with_its_surroundings():
-    recognition = talk(40, doubtful=(20,))
+    recognition = talk(40, pause=PAUSE, doubtful=(20,))
     word = recognition.segments[0].words[20]
     (doubt,) = doubtful_spans(recognition, QUIET_EVERYWHERE, 60.0, THRESHOLD)
-    assert (doubt.core.start, doubt.core.end) == pytest.approx((word.start - 0.05, word.end + 0.05))
+    assert (doubt.core.start, doubt.core.end) == pytest.approx((word.start - PAUSE / 2, word.end + PAUSE / 2))
     for context in (doubt.core.start - doubt.span.start, doubt.span.end - doubt.core.end):
         assert CONTEXT <= context <= CONTEXT + REACH
+
+
+def test_words_that_run_into_each_other_are_in_doubt_together():
+    (part,) = talk(3, doubtful=(1,)).segments
+    words = (*part.words, *later(part, PAUSE + 0.01))
+    together = Recognition("en", (replace(part, end=words[-1].end, words=words),))
+    (doubt,) = doubtful_spans(together, QUIET_EVERYWHERE, 20.0, THRESHOLD)
+    assert doubt.core.start < words[0].start
+    assert words[2].end < doubt.core.end < words[3].start
 
 
 def test_the_context_ends_between_utterances():
@@ -138,7 +158,8 @@ def test_a_voice_without_words_is_in_doubt_when_a_word_fits_in():
     recognition = talk(2, pause=SHORTEST_UNHEARD + 0.1)
     start, end = recognition.segments[0].words[0].end, recognition.segments[0].words[1].start
     (doubt,) = doubtful_spans(recognition, (Span(0.9, 3.0),), 20.0, THRESHOLD)
-    assert doubt.core == Span(start, end)
+    assert doubt.core.start <= start
+    assert doubt.core.end >= end
     assert doubtful_spans(talk(2, pause=SHORTEST_UNHEARD - 0.1), (Span(0.9, 2.6),), 20.0, THRESHOLD) == ()
 
 

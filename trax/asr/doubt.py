@@ -16,10 +16,14 @@ from trax.transcript import Evidence, Recognition, Span, Word
 
 #: Seconds: a Whisper window of 30 s with room for the padding at its end.
 LONGEST = 28.0
+#: Seconds without words or voice to which what is in doubt grows: words that run into each other are heard wrong together.
+PAUSE = 0.2
+#: Seconds that it grows at most for that.
+FARTHEST_PAUSE = 2.0
 #: Seconds of sound on each side of what is in doubt; less where the recording ends or a pause of `UTTERANCE_PAUSE` comes first.
-CONTEXT = 1.0
+CONTEXT = 0.5
 #: Seconds that the context may grow beyond that, to end in a pause.
-REACH = 1.0
+REACH = 0.5
 #: Seconds without words or voice after which another utterance begins.
 UTTERANCE_PAUSE = 0.7
 #: Seconds: spans that are nearer to each other are heard as one.
@@ -45,7 +49,7 @@ def doubtful_spans(recognition: Recognition, speech: Sequence[Span], duration: f
     """What is in doubt in a recording of `duration` seconds with voices in `speech` (in order, apart).
 
     Words whose score is below `threshold` are in doubt. The spans are in order and disjoint, inside the recording, at most `LONGEST`; no
-    edge of a core lies inside a word but where there is no pause for `LONGEST` / 2.
+    edge of a core lies inside a word.
     """
     words = words_of(recognition)
     voiced = unheard(words, speech)
@@ -117,12 +121,11 @@ def _mirrored(span: Span) -> Span:
 
 
 def _end_of_core(time: float, pauses: Sequence[Span], limit: float) -> float:
-    """Into the first pause that ends at or after `time`: to its middle, or a margin."""
-    index = bisect_left(pauses, time, key=lambda pause: pause.end)
-    if index == len(pauses):
-        return limit
-    start = max(time, pauses[index].start)
-    return min(start + _MARGIN, (start + pauses[index].end) / 2)
+    """Into the first pause worth the name that ends at or after `time`, or, if that is far, any: to its middle, or a margin."""
+    near = _between(pauses, time, time + FARTHEST_PAUSE)
+    pause = next((pause for pause in near if pause.duration >= PAUSE), near[0] if near else Span(limit, limit))
+    start = max(time, pause.start)
+    return min(start + _MARGIN, (start + pause.end) / 2)
 
 
 def _end_of_context(edge: float, pauses: Sequence[Span], limit: float) -> float:

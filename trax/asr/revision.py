@@ -4,8 +4,8 @@ Only words whose middle lies in the core of a doubt are replaced. The second hea
 
 1. no word of the first reaches over an edge of the core;
 2. it holds nothing that was taken for invented, and no loop;
-3. on each side the nearest word of the context stands at the same time in both hearings, or there is none in either, so that no word is
-   doubled or lost at the edges;
+3. aligned with the first by time (a counterpart shares at least half of the shorter word; of two, the one with the same text), none of
+   its words lies on the other side of an edge than its counterpart, so that no word is doubled or lost there;
 4. it can be trusted more: the mean score of its words in the core, where every voice that no word covers counts as a word of score 0,
    is above that of the first by `MARGIN`. No words at all are trusted more only where there is no voice and the first were more likely
    wrong than right.
@@ -15,6 +15,7 @@ On a tie the first stays.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -24,8 +25,10 @@ from trax.asr.doubt import Doubt, is_loop, unheard
 from trax.transcript import Quarantined, Recognition, Refinement, Segment, Span, Word
 
 #: By how much the mean score of the second hearing has to be above that of the first.
-MARGIN = 0.0
+MARGIN = 0.03
 
+_SAME = 0.5  # of the shorter of two words: what both share when they are the same
+_NO_LETTER = re.compile(r"[\W_]+")
 _SILENCE_SCORE = 0.5  # what hearing nothing is worth where there is no voice
 
 
@@ -64,14 +67,14 @@ def _judged(doubt: Doubt, first: _Words, second: _Words, invented: Sequence[Quar
     core = doubt.core
     suspects = [each for each in invented if _Words([each.segment]).within(core)]
     before = first.within(core)
-    after = tuple(_clamped(word, core) for word in (second if not suspects else _Words(each.segment for each in suspects)).within(core))
+    after = tuple(_clamped(word, core) for word in (_Words(each.segment for each in suspects) if suspects else second).within(core))
     old, new = _trust(before, core, speech), _trust(after, core, speech)
     if any(word and word.start < edge < word.end for word in (*before, *first.around(core)) for edge in (core.start, core.end)):
         objection = "a word reaches over the edge of what was in doubt"
     elif suspects:
         objection = f"the second hearing was taken for invented: {suspects[0].why}"
-    elif not all(map(_is_same, _context(doubt, first), _context(doubt, second))):
-        objection = "the words around came out differently, so it is not sure where the new ones belong"
+    elif _crosses_an_edge(doubt, first, second):
+        objection = "a word at its edge came out on the other side"
     elif new <= old + MARGIN:
         objection = f"the second hearing is not surer: {new:.2f} against {old:.2f}"
     else:
@@ -86,17 +89,29 @@ def _trust(words: Sequence[Word], core: Span, speech: Sequence[Span]) -> float:
     return sum(scores) / len(scores) if scores else _SILENCE_SCORE
 
 
-def _context(doubt: Doubt, words: _Words) -> list[Word | None]:
-    """The words of the span that are nearest to the core, before and after it."""
-    return [word if word and doubt.span.start <= _middle(word) < doubt.span.end else None for word in words.around(doubt.core)]
+def _crosses_an_edge(doubt: Doubt, first: _Words, second: _Words) -> bool:
+    """Whether a word of the second hearing in the span is in the core and its counterpart of the first is not, or the other way round."""
+    inside = first.within(doubt.core)
+    candidates = [*inside, *(word for word in first.around(doubt.core) if word)]
+    for word in second.within(doubt.span):
+        same = [candidate for candidate in candidates if _is_same(word, candidate)]
+        if same:
+            counterpart = max(same, key=lambda candidate: (_key(candidate) == _key(word), _shared(candidate, word)))
+            if (counterpart in inside) != (doubt.core.start <= _middle(word) < doubt.core.end):
+                return True
+    return False
 
 
-def _is_same(one: Word | None, other: Word | None) -> bool:
-    """Whether both stand at the same time: they share at least half of the shorter. No word is the same as no word."""
-    if one is None or other is None:
-        return one is other
-    shared = min(one.end, other.end) - max(one.start, other.start)
-    return shared >= min(one.end - one.start, other.end - other.start) / 2
+def _is_same(one: Word, other: Word) -> bool:
+    return _shared(one, other) >= _SAME * min(one.end - one.start, other.end - other.start)
+
+
+def _shared(one: Word, other: Word) -> float:
+    return min(one.end, other.end) - max(one.start, other.start)
+
+
+def _key(word: Word) -> str:
+    return _NO_LETTER.sub("", word.text).casefold()
 
 
 def _parts(segment: Segment, cores: Sequence[Span], *, inside: bool) -> Iterator[Segment]:
