@@ -10,6 +10,7 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	if "$$each" -c "$(SUITS)" 2>/dev/null; then echo "$$each"; break; fi; done)
 
 VENV := .venv
+PEERS := .venv-peers
 INSTALLED := $(VENV)/.installed
 MODEL := models/ge2e.onnx
 
@@ -33,7 +34,7 @@ help:
 	@echo 'make demo       the daemon on a throw-away folder, a short conversation, its subtitles'
 	@echo 'make test       lint, types, import rules and tests'
 	@echo 'make accuracy   error rates on real speech (TRAX_DATA names it; default ../shared/data)'
-	@echo 'make bench      idle cost, the ledger, 200 files at once, memory over an hour (as above; QUICK=1: in ten minutes)'
+	@echo 'make bench      idle cost, the ledger, 200 files, memory over an hour, speed beside its peers (as above; QUICK=1: in ten minutes)'
 	@echo 'make reliability  attacks on every promise of docs/reliability.md (QUICK=1: in a quarter of an hour)'
 	@echo 'make soak       a thousand jobs through one daemon (JOBS=)'
 	@echo 'make setup      the virtual environment and the built-in models; the others do it by themselves'
@@ -58,7 +59,8 @@ accuracy: setup
 	$(VENV)/bin/python benchmarks/accuracy.py $(if $(QUICK),,--write docs/accuracy.md) || status=$$?; exit $$status
 
 bench: setup
-	@status=0; for each in idle ledger many_files memory; do $(VENV)/bin/python benchmarks/$$each.py || status=$$?; done; exit $$status
+	@$(MAKE) --no-print-directory $(PEERS)/.installed || echo 'The peers could not be installed: speed is measured without them.' >&2
+	@status=0; for each in idle ledger many_files memory speed; do $(VENV)/bin/python benchmarks/$$each.py || status=$$?; done; exit $$status
 
 # KILLS= FILES= SEED= JOBS= set how hard they try; ONLY=kills,links runs some; WRITE=1 puts the figures into the page.
 export KILLS FILES SEED JOBS ONLY QUICK
@@ -84,6 +86,16 @@ $(INSTALLED): pyproject.toml constraints.txt
 $(MODEL): | $(INSTALLED)
 	$(VENV)/bin/python -m trax.worker.tools models setup --into models >/dev/null
 
+# What speed is measured beside, away from Trax's own environment and its pins.
+$(PEERS)/.installed: export PIP_CONSTRAINT :=
+$(PEERS)/.installed: export PIP_BUILD_CONSTRAINT :=
+$(PEERS)/.installed: benchmarks/peers/requirements.txt
+	"$(PYTHON)" -m venv --clear $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --requirement $<
+	@# a source package of 2023, which needs a compiler and CMake: where it cannot be built, its row says that it was skipped
+	-CMAKE_POLICY_VERSION_MINIMUM=3.5 $(PEERS)/bin/python -m pip install --quiet whisper-cpp-python==0.2.0
+	@touch $@
+
 wheel: setup
 	@rm -f $(DIST)/trax-*.whl
 	$(VENV)/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir $(DIST) .
@@ -93,6 +105,6 @@ lock:
 	@"$(PYTHON)" scripts/lock.py
 
 clean:
-	rm -rf $(VENV) build dist $(MODEL) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS) build dist $(MODEL) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 include systemd/install.mk

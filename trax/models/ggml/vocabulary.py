@@ -9,7 +9,8 @@ from trax.errors import ModelError
 #: Bytes that stand for themselves, as Latin-1 characters; the others are written as the characters from 256 on.
 _THEMSELVES = frozenset([*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)])
 _OTHERS = [byte for byte in range(256) if byte not in _THEMSELVES]
-_BYTES = {chr(byte): byte for byte in _THEMSELVES} | {chr(256 + place): byte for place, byte in enumerate(_OTHERS)}
+#: The byte that each letter stands for.
+BYTES = {chr(byte): byte for byte in _THEMSELVES} | {chr(256 + place): byte for place, byte in enumerate(_OTHERS)}
 
 
 def decoded(tokens: Mapping[str, int], count: int) -> tuple[bytes, ...]:
@@ -21,6 +22,6 @@ def decoded(tokens: Mapping[str, int], count: int) -> tuple[bytes, ...]:
     texts = {number: text for text, number in tokens.items()}
     texts.setdefault(count - 1, "")
     try:
-        return tuple(bytes(_BYTES[letter] for letter in texts[number]) for number in range(count))
+        return tuple(bytes(BYTES[letter] for letter in texts[number]) for number in range(count))
     except KeyError as error:
         raise ModelError(f"This is not Whisper's vocabulary: {error.args[0]!r} is unknown or missing.") from error
