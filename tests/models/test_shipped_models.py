@@ -59,10 +59,10 @@ def test_a_shipped_model_is_built_in(digits, state_models):
 
 def test_a_shipped_model_is_never_chosen_but_when_named(digits, state_models):
     models = installed(state_models)
-    assert choose(settings(), models).asr.name == "pocketsphinx-en-us"
+    assert choose(settings(), models, catalogue().pairs).asr.name == "pocketsphinx-en-us"
     with pytest.raises(ModelError, match=r"narrow field.*digits"):
-        choose(settings(asr={"engine": "whisper"}), models)
-    assert choose(settings(asr={"fast_model": "digits"}), models).asr.path == str(digits)
+        choose(settings(asr={"engine": "whisper"}), models, catalogue().pairs)
+    assert choose(settings(asr={"fast_model": "digits"}), models, catalogue().pairs).asr.path == str(digits)
 
 
 def test_a_changed_shipped_model_is_found_by_its_hash(digits, state_models):
