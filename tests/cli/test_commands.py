@@ -106,8 +106,8 @@ def test_show_retry_and_cancel_are_asked_of_the_daemon(trax_ctl: Ctl, daemon: An
     assert trax_ctl("cancel", "a").stdout == "a\n"
     assert daemon.asked == [
         {"command": "show", "job": "2026"},
-        {"command": "retry", "jobs": ["a", "b"], "failed": False, "current_settings": True},
-        {"command": "retry", "jobs": [], "failed": True, "current_settings": False},
+        {"command": "retry", "jobs": ["a", "b"], "failed": False, "current_settings": True, "language": None},
+        {"command": "retry", "jobs": [], "failed": True, "current_settings": False, "language": None},
         {"command": "cancel", "job": "a"},
     ]
 
@@ -224,9 +224,9 @@ def test_without_a_daemon_requests_are_kept(trax_ctl: Ctl, ledger: Ledger, setti
     assert all_failed.stdout == "bad\n"
     kept = [json.loads(path.read_bytes()) for path in sorted(requests.iterdir())]
     assert kept == [
-        {"command": "retry", "jobs": ["bad"], "failed": False, "current_settings": False},
+        {"command": "retry", "jobs": ["bad"], "failed": False, "current_settings": False, "language": None},
         {"command": "cancel", "job": "waits"},
-        {"command": "retry", "jobs": [], "failed": True, "current_settings": False},
+        {"command": "retry", "jobs": [], "failed": True, "current_settings": False, "language": None},
     ]
     assert ledger.get("bad") == Ledger.read_only(StateFolders(settings.state_folder).ledger).get("bad")
 
@@ -248,7 +248,17 @@ def test_without_a_daemon_what_does_not_fit_is_refused_at_once(trax_ctl: Ctl, le
     assert "no job 'none'" in done.stderr
     assert list(StateFolders(settings.state_folder).requests.iterdir()) == []
     assert trax_ctl("retry", "done", "--current-settings").returncode == 0
+    assert trax_ctl("retry", "done", "--language", "de").returncode == 0
+    kept = [json.loads(path.read_bytes()) for path in sorted(StateFolders(settings.state_folder).requests.iterdir())]
+    assert [(request["current_settings"], request["language"]) for request in kept] == [(True, None), (False, "de")]
     assert ledger.damaged == ()
+
+
+@pytest.mark.parametrize("code", ["german", "DE", "", "xx"])
+def test_a_language_that_nobody_knows_is_refused_on_the_command_line(trax_ctl: Ctl, code: str) -> None:
+    done = trax_ctl("retry", "done", "--language", code)
+    assert done.returncode == 2
+    assert "must be a language code such as en or de" in done.stderr
 
 
 def test_no_daemon_and_no_ledger_exits_69(trax_ctl: Ctl) -> None:

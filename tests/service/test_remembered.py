@@ -34,8 +34,9 @@ from trax.jobs.seen import Seen
 from trax.jobs.storage import unpack
 from trax.pipeline.local_lanes import local_lanes
 from trax.pipeline.publish import stage
+from trax.pipeline.snapshots import Otherwise, snapshot_of
 from trax.service.recovering import recover
-from trax.service.working import Workshop, snapshot_of
+from trax.service.working import Workshop
 
 
 class Ended(BaseException):
@@ -213,7 +214,7 @@ class Remembered(RuleBasedStateMachine):
         job = self.some(pick, Status.COMPLETED, Status.FAILED, Status.CANCELLED)
         if job and job.id not in self.outdated:
             other = self.settings if job.status is Status.COMPLETED else None
-            self.change(job.id, blow, lambda: self.workshop.retry(job.id, other))
+            self.change(job.id, blow, lambda: self.workshop.retry(job.id, Otherwise(other)))
 
     def end(self, ended: Job) -> None:
         self.ledger.put(ended)

@@ -22,7 +22,8 @@ from trax.pipeline import artefacts
 from trax.pipeline.artefacts import Made
 from trax.pipeline.local_lanes import local_lanes
 from trax.pipeline.publish import publish, stage
-from trax.pipeline.stages import PLAN, Stage, snapshot_of
+from trax.pipeline.snapshots import Otherwise, snapshot_of
+from trax.pipeline.stages import PLAN, Stage
 from trax.service import once, receiving, working
 from trax.service.endings import run_of
 from trax.service.receiving import Receiver
@@ -84,7 +85,7 @@ def test_a_job_that_is_cancelled_before_its_first_step_is_cancelled(tmp_path: Pa
         await until(lambda: not house.workshop._in_hand)
         assert house.status is Status.CANCELLED
         assert (house.settings.outbox_folder / "talk.error.json").is_file()
-        house.workshop.retry(house.job.id, None)
+        house.workshop.retry(house.job.id, Otherwise())
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         await house.lanes.close()

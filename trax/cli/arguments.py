@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from trax.languages import checked_language
+
 
 def setting(text: str) -> tuple[str, str]:
     """`KEY=VALUE`."""
@@ -22,3 +24,11 @@ def positive(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number above zero")
     return value
+
+
+def language(text: str) -> str:
+    """The code of a language, or "auto"."""
+    try:
+        return checked_language(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} {error}") from None

@@ -138,7 +138,13 @@ def _tell(done: str, result: Mapping[str, Any], terminal: Terminal) -> int:
 
 
 def _retry(settings: Settings, args: argparse.Namespace, terminal: Terminal) -> int:
-    request = {"command": "retry", "jobs": args.jobs, "failed": args.failed, "current_settings": args.current_settings}
+    request = {
+        "command": "retry",
+        "jobs": args.jobs,
+        "failed": args.failed,
+        "current_settings": args.current_settings,
+        "language": args.language,
+    }
     result = _ask_or_leave(settings, request, offline.retry, terminal)
     if args.failed and not terminal.json and not (result["retried"] or result["refused"] or result.get("requested")):
         terminal.note("No job has failed.")

@@ -79,8 +79,9 @@ def retry(settings: Settings, request: Mapping[str, Any]) -> dict[str, Any]:
     _refuse_while_starting(settings)
     ledger = open_ledger(settings)
     failed = [job.id for job in ledger.failed()] if request["failed"] else []
+    is_otherwise = request["current_settings"] or request["language"] is not None
     found, refused = _sort_out(
-        ledger, request["jobs"], lambda job: machine.retry(job, time.time(), _own_settings(job) if request["current_settings"] else None)
+        ledger, request["jobs"], lambda job: machine.retry(job, time.time(), _own_settings(job) if is_otherwise else None)
     )
     wanted = [*failed, *found]
     if wanted:

@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Sequence
 
 from trax import __version__
-from trax.cli.arguments import positive, setting
+from trax.cli.arguments import language, positive, setting
 from trax.cli.command import Help, Subparsers, add_shared, command
 from trax.cli.models_parser import add_models
 
@@ -86,12 +86,14 @@ def _retry(commands: Subparsers) -> None:
         "retry",
         "do jobs again that failed or were cancelled",
         "A retry keeps the settings the job began with and all the work that is still valid. With --current-settings it takes today's\n"
-        "settings; so may a completed job be done again. Without a running traxd the request is kept and applied when it starts.",
-        "  trax-ctl retry 20261122-190512-7f3a9c\n  trax-ctl retry --failed\n  trax-ctl retry --current-settings 20261122-190512-7f3a9c",
+        "settings, with --language only another language; so may a completed job be done again. Without a running traxd the request\n"
+        "is kept and applied when it starts.",
+        "  trax-ctl retry 20261122-190512-7f3a9c\n  trax-ctl retry --failed\n  trax-ctl retry --language de meetings/talk",
     )
     parser.add_argument("jobs", metavar="JOB", nargs="*", help="ids, their beginnings, or outputs' names")
     parser.add_argument("--failed", action="store_true", help="every failed job, in place of naming them")
     parser.add_argument("--current-settings", action="store_true", help="with the settings as they are now")
+    parser.add_argument("--language", type=language, metavar="CODE", help="with this as the language spoken, such as de; or auto")
 
 
 def _cancel(commands: Subparsers) -> None:

@@ -223,7 +223,7 @@ def retry(job: Job, now: float, settings: tuple[Mapping[str, Any], str, tuple[st
     A completed job is only done again with other settings. `settings` is a snapshot, its hash and its stages; None keeps the job's own.
     """
     if job.status is Status.COMPLETED and settings is None:
-        raise JobError(f"Job {job.id} is completed.", advice="With --current-settings it is done again.")
+        raise JobError(f"Job {job.id} is completed.", advice="With --current-settings, or --language and a code, it is done again.")
     is_waiting = not job.is_finished and job.not_before is not None
     if not is_waiting:
         _require(job, "retried", *FINISHED)

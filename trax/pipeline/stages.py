@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from trax.config import Settings, settings_hash, snapshot
 from trax.settings_keys import KEYS
 
 
@@ -121,12 +120,6 @@ def models_to_load(stages: Sequence[Stage], plan: Mapping[str, Any]) -> dict[Lan
         if stage.loads and stage.models:
             wanted.setdefault(stage.lane, []).extend(plan[role] for role in stage.models)
     return wanted
-
-
-def snapshot_of(settings: Settings) -> tuple[dict[str, Any], str, tuple[str, ...]]:
-    """What a job keeps of the settings: the snapshot, its hash, and the names of the stages it asks for."""
-    plain = snapshot(settings)
-    return plain, settings_hash(plain), tuple(stage.name for stage in stages_for(plain))
 
 
 def setting(settings: Mapping[str, Any], key: str) -> object:

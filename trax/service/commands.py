@@ -18,7 +18,9 @@ from trax.jobs import requests
 from trax.jobs.folders import StateFolders
 from trax.jobs.job import Job, Status
 from trax.jobs.ledger import Ledger
+from trax.languages import checked_language
 from trax.pipeline.lanes import Lanes
+from trax.pipeline.snapshots import Otherwise
 from trax.service.purging import Purger
 from trax.service.receiving import Receiver
 from trax.service.views import job_details, job_view, status_view, worker_view
@@ -96,10 +98,10 @@ class Commands:
         retried: list[str] = []
         refused: list[dict[str, Any]] = []
         wanted = [job.id for job in reversed(self._ledger.failed())] if request.get("failed") else []
-        settings = self._settings if request.get("current_settings") else None
+        otherwise = Otherwise(self._settings if request.get("current_settings") else None, _language_in(request))
         for text in [*wanted, *(text for text in texts if isinstance(text, str))]:
             try:
-                job = self._workshop.retry(text, settings)
+                job = self._workshop.retry(text, otherwise)
             except DiskFailed:
                 raise
             except DiskFull as error:
@@ -152,3 +154,13 @@ class Commands:
     def _daemon(self) -> dict[str, Any]:
         workers = [worker_view(worker) for worker in self._lanes.workers()]
         return {"pid": os.getpid(), "version": __version__, "started": self._started, "workers": workers}
+
+
+def _language_in(request: Mapping[str, Any]) -> str | None:
+    """Raises ControlError when what is asked for is no language."""
+    if (language := request.get("language")) is None:
+        return None
+    try:
+        return checked_language(str(language))
+    except ValueError as error:
+        raise ControlError(f"The language {error}.", advice="Are trax-ctl and traxd of one version?") from None

@@ -26,7 +26,7 @@ from trax.pipeline.local_lanes import LocalLanes, local_lanes
 from trax.pipeline.publish import publish, stage
 from trax.pipeline.runner import Progress as StageProgress
 from trax.pipeline.runner import Work, run_stages
-from trax.pipeline.stages import snapshot_of
+from trax.pipeline.snapshots import snapshot_of
 from trax.service.progress import Live, followed
 from trax.service.threads import to_the_end
 

@@ -26,8 +26,9 @@ from trax.jobs.ledger import Ledger
 from trax.jobs.outputs import is_in_outbox
 from trax.jobs.retry import delay
 from trax.jobs.seen import Seen
+from trax.languages import language_below
 from trax.log import about
-from trax.pipeline.stages import snapshot_of
+from trax.pipeline.snapshots import Kept, in_language, snapshot_of
 from trax.service.heartbeat import ComesRound, seconds_for
 from trax.service.room import Room, Waiting
 from trax.service.threads import to_the_end
@@ -42,7 +43,8 @@ class Receiver:
 
     def __init__(self, settings: Settings, folders: StateFolders, ledger: Ledger, seen: Seen, workshop: Workshop) -> None:
         self._settings = settings
-        self._snapshot = snapshot_of(settings)  # once: hundreds of jobs that are remembered share it
+        #: By language, None for that of the settings. Each is made once: hundreds of jobs that are remembered share it.
+        self._snapshots: dict[str | None, Kept] = {None: snapshot_of(settings)}
         self._folders = folders
         self._ledger = ledger
         self._seen = seen
@@ -101,7 +103,7 @@ class Receiver:
 
     async def _take_in(self, name: str, sighting: Sighting) -> None:
         now = time.time()
-        plain, digest, stages = self._snapshot
+        plain, digest, stages = self._snapshot_for(name)
         job = Job(
             id=jobs.new_job_id(now, secrets.randbits(24)),
             source_name=name,
@@ -133,6 +135,12 @@ class Receiver:
                 self._behind[name] = error
             else:
                 await self.examine(job.id)
+
+    def _snapshot_for(self, name: str) -> Kept:
+        language = language_below(name, self._settings.intake.language_folders)
+        if language is not None and language not in self._snapshots:
+            self._snapshots[language] = in_language(self._snapshots[None], language)
+        return self._snapshots[language]
 
     def _free_name(self, wanted: str) -> str:
         taken = self._ledger.taken_names()

@@ -31,7 +31,8 @@ from trax.log import about
 from trax.pipeline import artefacts
 from trax.pipeline.lanes import Lanes
 from trax.pipeline.runner import Products, Progress, run_stages, work_on
-from trax.pipeline.stages import PLAN, STAGES, snapshot_of
+from trax.pipeline.snapshots import Otherwise
+from trax.pipeline.stages import PLAN, STAGES
 from trax.service.endings import Endings
 from trax.service.heartbeat import ComesRound
 from trax.service.progress import Live, followed
@@ -276,16 +277,17 @@ class Workshop:
                 raise DiskFull(f"Job {job_id} is over, and waits for room on the disk to be remembered.")
             await asyncio.wait([task], timeout=1.0)
 
-    def retry(self, text: str, settings: Settings | None) -> Job:
-        """Put a job back into the queue, with its own settings or with `settings`. Raises JobError when its state does not allow it."""
+    def retry(self, text: str, otherwise: Otherwise) -> Job:
+        """Put a job back into the queue, as it was or `otherwise`. Raises JobError when its state does not allow it."""
         job = self._ledger.find(text)
         if job.id in self._in_hand:
             raise JobError(f"Job {job.id} is being worked on.")
-        again = jobs.retry(job, time.time(), snapshot_of(settings) if settings else None)
+        kept = otherwise.kept_by(job)
+        again = jobs.retry(job, time.time(), kept)
         place = self._folders.find(job.id)
         if place is None:
             raise JobError(f"The recording of job {job.id} is no longer kept.", advice="Drop it into the inbox again.")
-        if settings is not None:
+        if kept is not None:
             artefacts.forget(place, PLAN)  # the models may be others by now
         self._ledger.put(again)  # first: when we are ended before the move, recovery brings the folder to where the ledger says
         file_away(self._folders, again)
