@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trax.asr.doubt import Doubt, doubtful_spans, words_of
+from trax.asr.hallucinations import sifted
 from trax.asr.revision import MARGIN, revised
 from trax.transcript import Evidence, Quarantined, Recognition, Segment, Span, Word
 
@@ -74,9 +75,8 @@ def test_each_word_keeps_the_evidence_of_the_hearing_it_is_from():
         (second("b x y z f", evidence=LOOP), "repeats itself"),
         (Recognition("en", (segment(Word("b", 0.55, 1.48, 0.9), *second("- - y z f").segments[0].words),)), "on the other side"),
         (Recognition("en", (segment(*second("b x y").segments[0].words, Word("e", 2.05, 2.98, 0.9)),)), "on the other side"),
-        (Recognition("en", (), (Quarantined(second("b x y z f").segments[0], "a stock phrase"),)), "a stock phrase"),
     ],
-    ids=["tie", "less sure", "nothing over a voice", "loop", "doubled at an edge", "lost at an edge", "invented"],
+    ids=["tie", "less sure", "nothing over a voice", "loop", "doubled at an edge", "lost at an edge"],
 )
 def test_the_first_hearing_stays(heard, why):
     result = revised(FIRST, [DOUBT], heard, VOICE)
@@ -87,10 +87,19 @@ def test_the_first_hearing_stays(heard, why):
     assert why in refinement.why
 
 
-def test_what_was_invented_is_kept_to_be_looked_at():
-    invented = Quarantined(second("b x y z f").segments[0], "a stock phrase")
-    (refinement,) = revised(FIRST, [DOUBT], Recognition("en", (), (invented,)), VOICE).refinements
+def test_what_was_invented_is_refused_and_kept_to_be_looked_at():
+    invented = Quarantined(second("- x y z -").segments[0], "no speech was found there")
+    result = revised(FIRST, [DOUBT], Recognition("en", (), (invented,)), (Span(0.0, 0.5), Span(3.0, 4.0)))
+    assert result.segments == FIRST.segments
+    (refinement,) = result.refinements
+    assert "taken for invented: no speech was found there" in refinement.why
     assert [word.text for word in refinement.after] == ["x", "y", "z"]
+
+
+def test_what_seemed_lonely_only_because_the_spans_were_heard_alone_is_no_invention():
+    lonely = sifted(second("b x y z f", evidence=replace(GOOD, average_log_probability=-0.7, anomaly=4.0)).segments, VOICE)
+    assert lonely[1]
+    assert text(revised(FIRST, [DOUBT], Recognition("en", *lonely), VOICE)) == "a b x y z f g h"
 
 
 def test_a_word_that_was_left_out_is_found():

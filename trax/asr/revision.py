@@ -22,6 +22,7 @@ from dataclasses import replace
 from itertools import groupby, islice, takewhile
 
 from trax.asr.doubt import Doubt, is_loop, unheard
+from trax.asr.hallucinations import sifted
 from trax.transcript import Quarantined, Recognition, Refinement, Segment, Span, Word
 
 #: By how much the mean score of the second hearing has to be above that of the first.
@@ -38,13 +39,30 @@ def revised(fast: Recognition, doubts: Sequence[Doubt], heard: Recognition, spee
     `speech` is where voices are (in order, apart). What is replaced leaves its segments, which are parted there and keep their evidence;
     the new words stand in segments of their own, with the evidence of the second hearing.
     """
-    first, second = _Words(fast.segments), _Words(heard.segments)
-    invented = [*heard.quarantined, *(Quarantined(each, "it repeats itself") for each in heard.segments if _is_loop(each))]
+    believed, invented = _sifted_among(fast, doubts, heard, speech)
+    first, second = _Words(fast.segments), _Words(believed)
     refinements = tuple(_judged(doubt, first, second, invented, speech) for doubt in doubts)
     taken = [doubt.core for doubt, refinement in zip(doubts, refinements, strict=True) if refinement.is_taken]
     segments = [part for segment in fast.segments for part in _parts(segment, taken, inside=False)]
-    segments += [part for segment in heard.segments for part in _parts(segment, taken, inside=True)]
+    segments += [part for segment in believed for part in _parts(segment, taken, inside=True)]
     return replace(fast, segments=tuple(sorted(segments, key=lambda segment: segment.start)), refinements=refinements)
+
+
+def _sifted_among(
+    fast: Recognition, doubts: Sequence[Doubt], heard: Recognition, speech: Sequence[Span]
+) -> tuple[list[Segment], list[Quarantined]]:
+    """What of the second hearing is believed and what is taken for invented, as judged in its surroundings.
+
+    The engine heard nothing but the spans: it takes a segment for lonely where the first hearing has words all around.
+    """
+    spans = [doubt.span for doubt in doubts]
+    around = [part for segment in fast.segments for part in _parts(segment, spans, inside=False)]
+    again = [*heard.segments, *(each.segment for each in heard.quarantined)]
+    own = {id(segment) for segment in again}
+    kept, quarantined = sifted(sorted([*around, *again], key=lambda segment: segment.start), speech)
+    invented = [each for each in quarantined if id(each.segment) in own]
+    invented += [Quarantined(each, "it repeats itself") for each in kept if id(each) in own and _is_loop(each)]
+    return [each for each in kept if id(each) in own], invented
 
 
 class _Words:
