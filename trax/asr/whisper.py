@@ -44,8 +44,8 @@ class Whisper:
     Of the model's settings it heeds `window_seconds` (for models trained on shorter windows; the encoder then hears no more than that),
     `temperature_inc` (0 forbids decoding again by sampling when a window comes out badly), `calibration` (see `trax.asr.confidence`) and
     `encoder_context`. That is "full" by default: the encoder always hears a whole window, padded with silence, as published models were
-    trained. With "window" it hears what there is and four seconds more: nearly five times as fast on windows of 5 s, but other words. Of the
-    digits heard in 5, 10 and 20 s 0, 1.5 and 0.8 % change (0, 3.0 and 7.4 % with two seconds more, 12, 11 and 13 % with none), and
+    trained. With "window" it hears what there is and four seconds more: nearly five times as fast on 5 s, with other words. Of
+    the digits heard in 5, 10 and 20 s 0, 1.5 and 0.8 % change (0, 3.0 and 7.4 % with two seconds more, 12, 11 and 13 % with none), and
     published models that were not fine-tuned for it fall into loops (ggml-org/whisper.cpp, issue 1951).
     """
 
