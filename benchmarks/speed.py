@@ -26,9 +26,9 @@ from speech_data import REPOSITORY, is_quick, require_data
 #: The dimensions of the catalogue's default pair's first model, which the goals on seconds are about.
 _DEFAULT = "distil-small.en"
 _SIZES, _QUICK_SIZES = ("tiny.en", "base.en", _DEFAULT, "small.en"), ("tiny.en",)
-_MODEL = REPOSITORY / "models" / "ggml-digits-q8_0.bin"
+MODEL = REPOSITORY / "models" / "ggml-digits-q8_0.bin"
 _FIVE_MINUTES = 300.0
-_WORD = re.compile(r"[a-z']+")
+WORD = re.compile(r"[a-z']+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Result:
     @property
     def words(self) -> list[str]:
         """What was heard; all runs hear the same unless a peer is not deterministic."""
-        return _WORD.findall(self.runs[0].text.lower())
+        return WORD.findall(self.runs[0].text.lower())
 
     def row(self) -> str:
         """Its row of the table."""
@@ -79,7 +79,7 @@ def side_by_side(peers: Sequence[Peer], models: Mapping[str, Path], recording: R
                 continue
             try:
                 coming = [ways[peer.name]] if number else peer.ways
-                tried = {way: run(peer, models[peer.model], recording.file, threads, way) for way in coming}
+                tried = {way: run(peer, models[peer.model], recording, threads, way) for way in coming}
             except RunError as error:
                 failures[peer.name] = str(error)
                 continue
@@ -141,7 +141,7 @@ def main() -> int:
         shares = {"conversation": CONVERSATION, "dense speech": DENSE}
         recordings = [write_recording(data, name, chosen.minutes * 60, share, folder) for name, share in shares.items()]
         for size in chosen.sizes:
-            models = model_files(_MODEL, size, folder)
+            models = model_files(MODEL, size, folder)
             for recording in recordings:
                 results = list(side_by_side(peers, models, recording, chosen.rounds, chosen.threads))
                 silence = f"{shares[recording.name]:.0%} silence"

