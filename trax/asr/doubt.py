@@ -7,11 +7,10 @@ find its way; neighbours are joined, and what is longer than a model hears at on
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, takewhile
 
+from trax.asr.spans import intersection, touching
 from trax.transcript import Evidence, Recognition, Span, Word
 
 #: Seconds: a Whisper window of 30 s with room for the padding at its end.
@@ -81,19 +80,6 @@ def unheard(words: Sequence[Word], speech: Sequence[Span]) -> list[Span]:
     return [span for span in intersection(silent, speech) if span.duration >= SHORTEST_UNHEARD]
 
 
-def intersection(first: Sequence[Span], second: Sequence[Span]) -> Iterator[Span]:
-    """What is in both; the spans of each are in order and apart."""
-    i = j = 0
-    while i < len(first) and j < len(second):
-        start, end = max(first[i].start, second[j].start), min(first[i].end, second[j].end)
-        if start < end:
-            yield Span(start, end)
-        if first[i].end < second[j].end:
-            i += 1
-        else:
-            j += 1
-
-
 def is_loop(evidence: Evidence) -> bool:
     """Whether the text repeats itself as no speaker does."""
     return evidence.compression_ratio > _WORST_COMPRESSION
@@ -106,7 +92,8 @@ def _marks(recognition: Recognition, speech: Sequence[Span], voiced: Sequence[Sp
         yield from (_span(word) for word in segment.words if word.score < threshold)
     yield from voiced
     for each in recognition.quarantined:
-        yield from intersection([Span(each.segment.start, each.segment.end)], speech)
+        span = Span(each.segment.start, each.segment.end)
+        yield from intersection([span], touching(speech, span.start, span.end))
 
 
 def _is_bad(evidence: Evidence) -> bool:
@@ -122,7 +109,7 @@ def _mirrored(span: Span) -> Span:
 
 def _end_of_core(time: float, pauses: Sequence[Span], limit: float) -> float:
     """Into the first pause worth the name that ends at or after `time`, or, if that is far, any: to its middle, or a margin."""
-    near = _between(pauses, time, time + FARTHEST_PAUSE)
+    near = touching(pauses, time, time + FARTHEST_PAUSE)
     pause = next((pause for pause in near if pause.duration >= PAUSE), near[0] if near else Span(limit, limit))
     start = max(time, pause.start)
     return min(start + _MARGIN, (start + pause.end) / 2)
@@ -131,16 +118,11 @@ def _end_of_core(time: float, pauses: Sequence[Span], limit: float) -> float:
 def _end_of_context(edge: float, pauses: Sequence[Span], limit: float) -> float:
     """Into the first pause between utterances; failing that, the middle of the longest pause after `CONTEXT` and before `REACH` ends."""
     earliest, latest = edge + CONTEXT, min(edge + CONTEXT + REACH, limit)
-    near = _between(pauses, edge, latest)
+    near = touching(pauses, edge, latest)
     for pause in near:
         if pause.duration >= UTTERANCE_PAUSE:
             return max(edge, min(pause.start + UTTERANCE_PAUSE / 2, latest))
     return _best_cut(near, earliest, latest)
-
-
-def _between(pauses: Sequence[Span], start: float, end: float) -> list[Span]:
-    following = islice(pauses, bisect_left(pauses, start, key=lambda pause: pause.end), None)
-    return list(takewhile(lambda pause: pause.start <= end, following))
 
 
 def _best_cut(pauses: Iterable[Span], earliest: float, latest: float) -> float:
@@ -159,7 +141,7 @@ def _split(doubt: Doubt, pauses: Sequence[Span]) -> Iterator[Doubt]:
     while start < doubt.span.end:
         end = doubt.span.end
         if end - start > LONGEST:
-            end = _best_cut(_between(pauses, start, start + LONGEST), start + LONGEST / 2, start + LONGEST)
+            end = _best_cut(touching(pauses, start, start + LONGEST), start + LONGEST / 2, start + LONGEST)
         core = Span(max(start, doubt.core.start), min(end, doubt.core.end))
         if core.duration > 0:
             yield Doubt(core, Span(start, end))

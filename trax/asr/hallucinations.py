@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from trax.asr.evidence import is_anomalous
 from trax.asr.repeats import Repeat, repeats
+from trax.asr.spans import touching
 from trax.asr.stock_phrases import is_stock_phrase
 from trax.transcript import Evidence, Quarantined, Segment, Span, Word
 
@@ -73,7 +74,8 @@ def sifted(segments: Sequence[Segment], speech: Sequence[Span]) -> tuple[tuple[S
 
     `speech` is what voice activity found, in order. Segments without evidence (PocketSphinx's) are believed.
     """
-    heard = [_heard(index, segments, speech) for index in range(len(segments))]
+    near = tuple(_widened(speech))
+    heard = [_heard(index, segments, near) for index in range(len(segments))]
     looping = _looping([each for each in heard if each is not None])
     kept: list[Segment] = []
     quarantined: list[Quarantined] = []
@@ -138,22 +140,21 @@ def _why_loop(repeat: Repeat, words: Sequence[Word], held: Sequence[_Heard]) -> 
     return DOUBTFUL_LOOP if all(each.is_doubtful for each in held) else None
 
 
-def _heard(index: int, segments: Sequence[Segment], speech: Sequence[Span]) -> _Heard | None:
+def _heard(index: int, segments: Sequence[Segment], near_speech: Sequence[Span]) -> _Heard | None:
     segment = segments[index]
     if segment.evidence is None or not segment.words:
         return None
     before = segment.start - segments[index - 1].end if index else _SILENCE_AROUND
     after = segments[index + 1].start - segment.end if index + 1 < len(segments) else _SILENCE_AROUND
-    return _Heard(segment, segment.evidence, _covered(segment.words, speech), min(before, after) >= _SILENCE_AROUND)
+    return _Heard(segment, segment.evidence, _covered(segment.words, near_speech), min(before, after) >= _SILENCE_AROUND)
 
 
-def _covered(words: Iterable[Word], speech: Sequence[Span]) -> float:
+def _covered(words: Iterable[Word], near_speech: Sequence[Span]) -> float:
     """The share of the words' time that lies in speech, or so near that it may be the words' times that are wrong."""
-    near = list(_widened(speech))
     total = shared = 0.0
     for word in words:
         total += word.end - word.start
-        shared += sum(max(0.0, min(word.end, span.end) - max(word.start, span.start)) for span in near if span.start < word.end)
+        shared += sum(min(word.end, span.end) - max(word.start, span.start) for span in touching(near_speech, word.start, word.end))
     return shared / total if total > 0 else 1.0
 
 

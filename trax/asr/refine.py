@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from trax.asr.doubt import doubtful_spans, intersection
+from trax.asr.doubt import doubtful_spans
 from trax.asr.engine import Engine, Options
 from trax.asr.revision import revised
+from trax.asr.spans import intersection
 from trax.audio.pcm import Pcm
 from trax.transcript import Recognition, Span
 

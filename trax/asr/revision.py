@@ -17,12 +17,14 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import groupby, islice, takewhile
+from itertools import groupby
 
 from trax.asr.doubt import Doubt, is_loop, unheard
 from trax.asr.hallucinations import sifted
+from trax.asr.spans import intersection, touching
 from trax.transcript import Quarantined, Recognition, Refinement, Segment, Span, Word
 
 #: By how much the mean score of the second hearing has to be above that of the first.
@@ -41,7 +43,8 @@ def revised(fast: Recognition, doubts: Sequence[Doubt], heard: Recognition, spee
     """
     believed, invented = _sifted_among(fast, doubts, heard, speech)
     first, second = _Words(fast.segments), _Words(believed)
-    refinements = tuple(_judged(doubt, first, second, invented, speech) for doubt in doubts)
+    suspects = _by_place(invented, [doubt.core for doubt in doubts])
+    refinements = tuple(_judged(doubt, first, second, suspects.get(index, ()), speech) for index, doubt in enumerate(doubts))
     taken = [doubt.core for doubt, refinement in zip(doubts, refinements, strict=True) if refinement.is_taken]
     segments = [part for segment in fast.segments for part in _parts(segment, taken, inside=False)]
     segments += [part for segment in believed for part in _parts(segment, taken, inside=True)]
@@ -81,9 +84,17 @@ class _Words:
         return self._words[before - 1] if before else None, self._words[after] if after < len(self._words) else None
 
 
-def _judged(doubt: Doubt, first: _Words, second: _Words, invented: Sequence[Quarantined], speech: Sequence[Span]) -> Refinement:
+def _by_place(invented: Iterable[Quarantined], cores: Sequence[Span]) -> Mapping[int, Sequence[Quarantined]]:
+    """What was taken for invented by the index of the core that words of it lie in."""
+    places: dict[int, list[Quarantined]] = defaultdict(list)
+    for each in invented:
+        for index in {index for index, is_inside in (_place(word, cores) for word in each.segment.words) if is_inside}:
+            places[index].append(each)
+    return places
+
+
+def _judged(doubt: Doubt, first: _Words, second: _Words, suspects: Sequence[Quarantined], speech: Sequence[Span]) -> Refinement:
     core = doubt.core
-    suspects = [each for each in invented if _Words([each.segment]).within(core)]
     before = first.within(core)
     after = tuple(_clamped(word, core) for word in (_Words(each.segment for each in suspects) if suspects else second).within(core))
     old, new = _trust(before, core, speech), _trust(after, core, speech)
@@ -101,8 +112,7 @@ def _judged(doubt: Doubt, first: _Words, second: _Words, invented: Sequence[Quar
 
 
 def _trust(words: Sequence[Word], core: Span, speech: Sequence[Span]) -> float:
-    near = takewhile(lambda span: span.start < core.end, islice(speech, bisect_right(speech, core.start, key=lambda span: span.end), None))
-    voices = [Span(max(span.start, core.start), min(span.end, core.end)) for span in near]
+    voices = list(intersection([core], touching(speech, core.start, core.end)))
     scores = [*(word.score for word in words), *(0.0 for _ in unheard(words, voices))]
     return sum(scores) / len(scores) if scores else _SILENCE_SCORE
 
@@ -134,18 +144,19 @@ def _key(word: Word) -> str:
 
 def _parts(segment: Segment, cores: Sequence[Span], *, inside: bool) -> Iterator[Segment]:
     """What of a segment lies in each of `cores`, or between them."""
-
-    def place(word: Word) -> tuple[int, bool]:
-        index = bisect_right(cores, _middle(word), key=lambda core: core.start) - 1
-        return index, index >= 0 and _middle(word) < cores[index].end
-
-    if not inside and not any(place(word)[1] for word in segment.words):
+    if not inside and not any(_place(word, cores)[1] for word in segment.words):
         yield segment
         return
-    for (index, is_inside), group in groupby(segment.words, key=place):
+    for (index, is_inside), group in groupby(segment.words, key=lambda word: _place(word, cores)):
         if is_inside is inside:
             words = tuple(_clamped(word, cores[index]) if inside else word for word in group)
             yield replace(segment, start=words[0].start, end=max(word.end for word in words), words=words)
+
+
+def _place(word: Word, cores: Sequence[Span]) -> tuple[int, bool]:
+    """The index of the last core that begins before the middle of a word (-1: none does), and whether the middle lies in it."""
+    index = bisect_right(cores, _middle(word), key=lambda core: core.start) - 1
+    return index, index >= 0 and _middle(word) < cores[index].end
 
 
 def _is_loop(segment: Segment) -> bool:

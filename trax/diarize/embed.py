@@ -48,14 +48,14 @@ def embed(
     """
     windows = plan_windows(speech)
     mels = _MelReader(pcm)
-    vectors = []
+    vectors = np.empty((len(windows), encode.dimensions), np.float32)
     for first in range(0, len(windows), BATCH):
         if is_cancelled():
             raise Cancelled("Diarization was cancelled.")
         batch = np.stack([mels.window(start, end) for start, end in windows[first : first + BATCH]])
-        vectors.append(encode(batch))
+        vectors[first : first + BATCH] = encode(batch)
         on_progress(min(1.0, (first + BATCH) / len(windows)))
-    return Embeddings(windows, np.concatenate(vectors) if vectors else np.zeros((0, encode.dimensions), np.float32))
+    return Embeddings(windows, vectors)
 
 
 class Encoder:
@@ -143,4 +143,4 @@ def load(path: Path) -> Embeddings:
         raise ModelError(f"The speaker embeddings cannot be read: {error}.", file=str(path)) from error
     if windows.ndim != 2 or windows.shape[1] != 2 or vectors.ndim != 2 or len(vectors) != len(windows):  # noqa: PLR2004 - start and end
         raise ModelError("The speaker embeddings have the wrong shape.", file=str(path))
-    return Embeddings(windows.astype(np.float32), vectors.astype(np.float32))
+    return Embeddings(windows.astype(np.float32, copy=False), vectors.astype(np.float32, copy=False))
