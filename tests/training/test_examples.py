@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.digits.clips import RATE, Clip
-from training.digits.examples import LATEST_FIRST, Example, example
+from training.digits.examples import LATEST_FIRST, SEGMENT, Example, example
 from training.digits.mixtures import Cast, Mixture, cast_of, conversation, without_speech
 from training.digits.vocabulary import (
     DIGITS,
@@ -75,7 +75,8 @@ def test_the_sequence_is_whispers(cast, seed, offset, varied):
     assert said[-1] == END_ROW
     assert said[0] == stamps[0]
     assert stamps == sorted(stamps)
-    assert len(stamps) == 2 * len(mixture.turns) + (mixture.cut is not None)
+    segments = sum(-(-len(turn) // SEGMENT) for turn in mixture.turns)
+    assert len(stamps) == 2 * segments + (mixture.cut is not None)
     if not offset:
         assert stamps[0] <= timestamp_row(LATEST_FIRST)
     else:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from training.digits.clips import RATE
-from training.digits.examples import Example, example
+from training.digits.examples import Example, example, misheard
 from training.digits.losses import Asked
 from training.digits.mixtures import Cast, conversation, without_speech
 from training.digits.network import TEXT_CONTEXT
@@ -19,6 +19,7 @@ from training.digits.vocabulary import DIGITS, END_ROW, TIMESTAMP_SECONDS
 WINDOW = 30  # seconds; what whisper.cpp hears at once
 _AUDIO_A_BATCH = 104  # seconds
 _SHORTEST = 1.25
+_MISHEARD = 0.6  # of the windows with speech
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,10 @@ def batch(seed: int, step: int, cast: Cast, lengths: Sequence[tuple[int, float]]
 
 def _example(draw: np.random.Generator, cast: Cast, seconds: int, offset: float) -> Example:
     heard = float(draw.uniform(_SHORTEST, seconds)) if draw.random() < 0.3 else float(seconds)
-    if draw.random() < 0.08:
+    if draw.random() < 0.12:
         return example(draw, without_speech(draw, heard), offset)
-    return example(draw, conversation(draw, cast, heard, varied=draw.random() < 0.75), offset)
+    spoken = example(draw, conversation(draw, cast, heard, varied=draw.random() < 0.75), offset)
+    return misheard(draw, spoken) if draw.random() < _MISHEARD else spoken
 
 
 def asked(examples: Sequence[Example], width: int) -> Asked:

@@ -20,7 +20,7 @@ from training.digits.losses import Asked, encoder_loss, listening_loss, token_lo
 from training.digits.network import Network
 from training.digits.vocabulary import DIGITS, FIRST_TIMESTAMP_ROW
 
-_ENCODER_SHARE, _LISTENING_SHARE = 1.0, 0.3
+_ENCODER_SHARE, _LISTENING_SHARE = 1.0, 0.8
 _KEPT, _SHOWN = 18_000, 480  # seconds
 
 Measured = tuple[float, float, float, float]
