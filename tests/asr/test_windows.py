@@ -74,8 +74,9 @@ def test_windows_are_cut_at_the_longest_pause_of_their_second_half():
     assert pack(speech, 20, middle) == (Window((Span(0, 12),)), Window((Span(12.9, 25),)))
 
 
-def test_long_pauses_are_left_out_and_short_ones_kept():
-    assert pack([Span(0, 2), Span(2.5, 4), Span(30, 31)], 20, middle) == (Window((Span(0, 4), Span(30, 31))),)
+def test_of_long_pauses_as_much_is_kept_as_of_short_ones():
+    half = KEPT_PAUSE / 2
+    assert pack([Span(0, 2), Span(2.5, 4), Span(30, 31)], 20, middle) == (Window((Span(0, 4 + half), Span(30 - half, 31))),)
 
 
 def test_speech_without_a_pause_is_cut_where_the_caller_says():

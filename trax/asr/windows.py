@@ -1,6 +1,6 @@
 """Windows: what an engine is given at once, packed from spans of speech, with the exact way back to the recording's times. Pure.
 
-Long pauses are left out of a window, so a time inside it is not simply an offset. Windows are cut at the longest pause in their second
+Of long pauses the most is left out of a window, so a time inside it is not simply an offset. Windows are cut at the longest pause in their second
 half; only speech without a pause is cut inside, where the caller finds it quietest.
 """
 
@@ -16,7 +16,8 @@ from trax.transcript import Span
 #: Where between two times (seconds of the recording) a cut does least harm.
 Quietest = Callable[[float, float], float]
 
-#: Pauses up to this long (seconds) stay in a window: they tell an engine that a sentence ended.
+#: Pauses up to this long (seconds) stay in a window, and of longer ones so much: they tell an engine that a sentence ended. With no more
+#: left of them than voice activity pads with (0.2 s), the digits models hear two turns as one and leave out words.
 KEPT_PAUSE = 1.0
 
 
@@ -95,13 +96,14 @@ def _heard(pieces: Sequence[Span]) -> float:
 
 
 def _window(pieces: Sequence[Span]) -> Window:
-    """Neighbours with a short pause between them become one piece, pause included."""
+    """Neighbours with a short pause between them become one piece, pause included; of a long pause each side keeps half of `KEPT_PAUSE`."""
     joined = [pieces[0]]
     for piece in pieces[1:]:
-        if piece.start - joined[-1].end <= KEPT_PAUSE:
-            joined[-1] = Span(joined[-1].start, piece.end)
+        before = joined.pop()
+        if piece.start - before.end <= KEPT_PAUSE:
+            joined.append(Span(before.start, piece.end))
         else:
-            joined.append(piece)
+            joined += [Span(before.start, before.end + KEPT_PAUSE / 2), Span(piece.start - KEPT_PAUSE / 2, piece.end)]
     return Window(tuple(joined))
 
 

@@ -69,7 +69,7 @@ TRANSCRIBE = Stage(
     needs=("pcm", "vad"),
     settings=("asr.language", "asr.vocabulary"),
     models=("asr",),
-    version=3,
+    version=4,
     weight=75,
 )
 REFINE = Stage(
@@ -80,6 +80,7 @@ REFINE = Stage(
     needs=("pcm", "vad", "fast"),
     settings=("asr.language", "asr.vocabulary", "confidence_threshold"),
     models=("refine",),
+    version=2,
     weight=40,
 )
 EMBED = Stage("embed", Lane.DIARIZE, makes="embeddings", file="embeddings.npz", needs=("pcm", "vad"), models=("embedding",), weight=15)
