@@ -55,8 +55,9 @@ test: setup
 	$(VENV)/bin/pytest
 
 accuracy: setup
-	@status=0; $(VENV)/bin/python benchmarks/digits.py || status=$$?; \
-	$(VENV)/bin/python benchmarks/accuracy.py $(if $(QUICK),,--write docs/accuracy.md) || status=$$?; exit $$status
+	@status=0; for each in digits quantization; do $(VENV)/bin/python benchmarks/$$each.py || status=$$?; done; \
+	for each in two_passes accuracy; do \
+		$(VENV)/bin/python benchmarks/$$each.py $(if $(QUICK),,--write docs/accuracy.md) || status=$$?; done; exit $$status
 
 bench: setup
 	@$(MAKE) --no-print-directory $(PEERS)/.installed || echo 'The peers could not be installed: speed is measured without them.' >&2

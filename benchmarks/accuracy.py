@@ -1,6 +1,6 @@
 """How right the daemon is: real conversations through the real hot folder, scored against their exact words and speakers.
 
-`make accuracy` runs all nine conversations, QUICK=1 the first of 2, 3 and 4 speakers. `--write FILE` also writes the page.
+`make accuracy` runs all nine conversations, QUICK=1 the first of 2, 3 and 4 speakers. `--write PAGE` also writes its section of the page.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from accuracy_page import COLLAR_S, Run, Score, page, table
+from accuracy_page import COLLAR_S, Run, Score, section, table
 from appliance import Appliance, ApplianceError, read_json
 from conversations import Conversation, scripts, write_all
 from goals import report, report_failure
 from machine import this_machine
+from page_sections import write_section
 from scoring import cp_word_errors, diarization_errors, speaker_count_error, word_errors
 from speech_data import is_quick, librispeech, require_data
 
@@ -98,9 +99,9 @@ def goal_values(scores: Sequence[Score]) -> dict[str, float]:
 
 
 def main() -> int:
-    """Run, print the table and the goals, write the page if asked; returns the exit status."""
+    """Run, print the table and the goals, write the section if asked; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", type=Path, metavar="FILE", help="write the page, such as docs/accuracy.md")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the section into this page, such as docs/accuracy.md")
     arguments = parser.parse_args()
     clips = librispeech(require_data())
     command = ("QUICK=1 " if is_quick() else "") + "make accuracy"
@@ -114,7 +115,8 @@ def main() -> int:
     print(f"machine: {machine}\ncommand: {command}\nmodels: {', '.join(f'{role} {name}' for role, name in run.models.items())}")
     print(f"time: {run.took:.0f} s for {run.audio:.0f} s of sound\n\n{table(run.scores)}\n")
     if arguments.write is not None:
-        arguments.write.write_text(page(run, machine=machine, command=command, date=datetime.now(UTC).date().isoformat()), encoding="utf-8")
+        text = section(run, machine=machine, command=command, date=datetime.now(UTC).date().isoformat())
+        write_section(arguments.write, "conversations", text)
     return report("accuracy", goal_values(run.scores))
 
 

@@ -1,4 +1,4 @@
-"""What an accuracy run found, as a table and as the page `docs/accuracy.md`. Pure."""
+"""What an accuracy run found, as a table and as the section of `docs/accuracy.md`. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HEADING = (
 )
 
 _RULES = f"""\
-## Rules
+### Rules
 
 **Conversations.** Utterances of 2, 3 or 4 of 6 speakers of LibriSpeech test-other and train-clean-100 (CC-BY-4.0), joined with 0.3 to 1.2 s
 of digital silence between them, in rounds in which everyone speaks once; nobody talks over anybody. This is read speech without overlap:
@@ -85,10 +85,10 @@ def table(scores: Sequence[Score]) -> str:
     return "\n".join([*_HEADING, *rows, _row("**all**", f"{right} of {len(scores)} right", scores)])
 
 
-def page(run: Run, *, machine: Machine, command: str, date: str) -> str:
-    """The page `docs/accuracy.md`."""
+def section(run: Run, *, machine: Machine, command: str, date: str) -> str:
+    """The section of the page."""
     models = "\n".join(f"- {role}: {name}" for role, name in sorted(run.models.items()))
-    return f"""# Accuracy
+    return f"""## Conversations
 
 Made by `{command}` on {date}; do not edit by hand.
 

@@ -20,7 +20,7 @@ from digits import MODELS, load, plain, recognition, said
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from speech_data import REPOSITORY, require_data
-from surroundings import NOISY, over_telephone, with_noise
+from surroundings import NOISY, SURROUNDINGS, surrounded
 
 from training.digits.clips import LEFT_OUT, Clip, fsdd, never_used
 from training.digits.mixtures import Mixture, cast_of, conversation
@@ -54,10 +54,9 @@ def conversations(clips: Sequence[Clip], windows: int) -> Iterator[tuple[int, st
     """So many windows of each surroundings: number, surroundings, what is said, and the sound."""
     draw, cast = np.random.default_rng(_SEED), cast_of(clips, {LEFT_OUT: 0.4})
     for window in range(windows):
-        for name in ("clean", "telephone", *NOISY):
+        for name in SURROUNDINGS:
             mixture = conversation(draw, cast, _WINDOW, varied=False)
-            sound = over_telephone(mixture) if name == "telephone" else mixture.samples
-            yield window, name, mixture, with_noise(draw, mixture, NOISY[name]) if name in NOISY else sound
+            yield window, name, mixture, surrounded(draw, mixture, name)
 
 
 def hear(engine: Whisper, clips: Sequence[Clip], windows: int) -> Iterator[Heard]:
@@ -141,7 +140,7 @@ def report(words: Sequence[Heard], thresholds: Iterable[float]) -> None:
     raw, scores = np.array([Calibration().score(word.features) for word in words]), crossed(words)
     show("mean token probability", raw, is_right)
     show("calibrated", scores, is_right)
-    for name in ("clean", "telephone", *NOISY, "all noise"):
+    for name in (*SURROUNDINGS, "all noise"):
         among = np.array([word.surroundings == name or (name == "all noise" and word.surroundings in NOISY) for word in words])
         wrong = int((~is_right[among]).sum())
         print(f"{name}: {among.sum()} words, {wrong} wrong, ECE {calibration_error(scores[among], is_right[among]):.4f}")

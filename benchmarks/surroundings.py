@@ -17,6 +17,7 @@ _PEAK = 0.99
 
 #: How far the noise lies below the speech, in decibels.
 NOISY = {"20 dB": 20.0, "10 dB": 10.0, "5 dB": 5.0}
+SURROUNDINGS = ("clean", "telephone", *NOISY)
 
 
 def with_noise(draw: np.random.Generator, mixture: Mixture, decibels: float) -> Sound:
@@ -38,3 +39,10 @@ def with_noise(draw: np.random.Generator, mixture: Mixture, decibels: float) -> 
 def over_telephone(mixture: Mixture) -> Sound:
     """The conversation with nothing below 300 and above 3,400 Hz."""
     return np.clip(sounds.telephone(mixture.samples), -_PEAK, _PEAK)
+
+
+def surrounded(draw: np.random.Generator, mixture: Mixture, by: str) -> Sound:
+    """The conversation in one of the `SURROUNDINGS`."""
+    if by in NOISY:
+        return with_noise(draw, mixture, NOISY[by])
+    return over_telephone(mixture) if by == "telephone" else mixture.samples

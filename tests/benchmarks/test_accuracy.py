@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 from accuracy import OUTPUTS, goal_values, missing_outputs, score, texts_by_speaker
-from accuracy_page import Run, page, table
+from accuracy_page import Run, section, table
 from conversations import Conversation, Utterance
 from machine import Machine, cpu_model
 
@@ -92,9 +92,9 @@ def test_the_table_has_a_row_for_each_and_one_for_all():
     assert rows[4].startswith("| **all** | 1 of 2 right | 16 | 0.0 | 37.5 | 25.0 |")
 
 
-def test_the_page_names_the_command_the_machine_and_the_models():
+def test_the_section_names_the_command_the_machine_and_the_models():
     run = Run((score(REFERENCE, answer()),), {"asr": "pocketsphinx-en"}, took=10.0, audio=20.0)
-    text = page(run, machine=Machine("Some CPU 9", 2, 7.8, "3.11.7"), command="make accuracy", date="2026-01-02")
+    text = section(run, machine=Machine("Some CPU 9", 2, 7.8, "3.11.7"), command="make accuracy", date="2026-01-02")
     for part in ("`make accuracy` on 2026-01-02", "Some CPU 9, 2 cores, 8 GiB", "- asr: pocketsphinx-en", "speed 2.0 ×", "| talk |"):
         assert part in text
 

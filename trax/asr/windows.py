@@ -1,7 +1,7 @@
 """Windows: what an engine is given at once, packed from spans of speech, with the exact way back to the recording's times. Pure.
 
-Of long pauses the most is left out of a window, so a time inside it is not simply an offset. Windows are cut at the longest pause in their second
-half; only speech without a pause is cut inside, where the caller finds it quietest.
+Of long pauses the most is left out of a window, so a time inside it is not simply an offset. Windows are cut at the longest pause in
+their second half; only speech without a pause is cut inside, where the caller finds it quietest.
 """
 
 from __future__ import annotations

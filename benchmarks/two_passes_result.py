@@ -1,0 +1,81 @@
+"""What a bed of two passes came to: its pairs of words said and heard by each way, and what follows from them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from calibration import calibration_error
+from numpy.typing import NDArray
+from scoring import WordErrors
+from timed_alignment import Pair, errors
+
+FAST, BETTER, BOTH = "fast", "refine", "both"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What one way of hearing made of a bed: the pairs of all its recordings, and seconds of processor time."""
+
+    pairs: tuple[Pair, ...] = ()
+    work: float = 0.0
+
+    @property
+    def errors(self) -> WordErrors:
+        """What is wrong."""
+        return errors(self.pairs)
+
+    def __add__(self, other: Way) -> Way:
+        return Way(self.pairs + other.pairs, self.work + other.work)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What all ways made of a bed.
+
+    `audio` and `refined` are seconds, of sound and of what was heard a second time; `is_doubted` says of each pair of the fast model
+    whether the second pass might have replaced it: whether its time is in the core of a doubt.
+    """
+
+    ways: Mapping[str, Way]
+    is_doubted: tuple[bool, ...] = ()
+    audio: float = 0.0
+    refined: float = 0.0
+
+    def __add__(self, other: Result) -> Result:
+        ways = {name: self.ways[name] + other.ways[name] for name in self.ways}
+        return Result(ways, self.is_doubted + other.is_doubted, self.audio + other.audio, self.refined + other.refined)
+
+    @property
+    def errors_doubted(self) -> float:
+        """The share of the fast model's errors that is doubted; 1 where it made none."""
+        wrong = [doubted for pair, doubted in zip(self.ways[FAST].pairs, self.is_doubted, strict=True) if not pair.is_right]
+        return sum(wrong) / len(wrong) if wrong else 1.0
+
+    @property
+    def words_doubted(self) -> float:
+        """The share of its words, and of those it missed, that is doubted."""
+        return sum(self.is_doubted) / max(1, len(self.is_doubted))
+
+
+def total(results: Iterable[Result]) -> Result:
+    """All of them together."""
+    return sum(results, Result(dict.fromkeys((FAST, BETTER, BOTH), Way())))
+
+
+def scores(pairs: Iterable[Pair]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Of each word that was heard its score, and whether it is right."""
+    heard = [(pair.heard.score, pair.is_right) for pair in pairs if pair.heard]
+    return np.array([score for score, _ in heard], dtype=np.float64), np.array([is_right for _, is_right in heard], dtype=np.bool_)
+
+
+def score_error(pairs: Iterable[Pair]) -> float:
+    """The expected calibration error of the words that were heard."""
+    return calibration_error(*scores(pairs))
+
+
+def time_errors(pairs: Iterable[Pair]) -> tuple[list[float], list[float]]:
+    """By how many milliseconds the starts, and the ends, of the words that are right are off."""
+    both = [(pair.said, pair.heard) for pair in pairs if pair.is_right and pair.said and pair.heard]
+    return [1000 * abs(said.start - heard.start) for said, heard in both], [1000 * abs(said.end - heard.end) for said, heard in both]
