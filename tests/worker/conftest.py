@@ -20,11 +20,11 @@ MEMORY = 4 << 30
 class Lane:
     """The real lane worker, spoken to as the supervisor does."""
 
-    def __init__(self, budget: int = MEMORY) -> None:
+    def __init__(self, budget: int = MEMORY, threads: int = 1) -> None:
         #: What it told of its models, in order.
         self.reports: list[dict[str, Any]] = []
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "trax.worker.lane", f"--memory-bytes={MEMORY}", f"--budget-bytes={budget}", "--threads=1"],
+            [sys.executable, "-m", "trax.worker.lane", f"--memory-bytes={MEMORY}", f"--budget-bytes={budget}", f"--threads={threads}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -55,11 +55,11 @@ class Lane:
 
 @pytest.fixture
 def lanes() -> Iterator[Callable[..., Lane]]:
-    """Starts workers, `lanes(budget)`, that are gone at the end of the test."""
+    """Starts workers, `lanes(budget, threads)`, that are gone at the end of the test."""
     started: list[Lane] = []
 
-    def start(budget: int = MEMORY) -> Lane:
-        lane = Lane(budget)
+    def start(budget: int = MEMORY, threads: int = 1) -> Lane:
+        lane = Lane(budget, threads)
         started.append(lane)
         assert lane.hear() == {"event": "ready", "pid": lane.process.pid}
         return lane
