@@ -72,6 +72,6 @@ _BEGINNING = (
 )
 
 RECIPES: Final[Mapping[str, Recipe]] = {
-    "fast": Recipe(Size(64, 1), (*_BEGINNING, Stage("follow", 1500, _WHOLE), Stage("both", 700, _MIXED), Stage("follow", 300, _WHOLE))),
-    "better": Recipe(Size(128, 2), (*_BEGINNING, Stage("follow", 1200, _WHOLE), Stage("both", 500, _MIXED))),
+    "fast": Recipe(Size(64, 1), (*_BEGINNING, Stage("follow", 1500, _WHOLE), Stage("both", 700, _MIXED), Stage("follow", 1600, _WHOLE))),
+    "better": Recipe(Size(128, 2), (*_BEGINNING, Stage("follow", 1200, _WHOLE), Stage("both", 500, _MIXED), Stage("follow", 3000, _WHOLE))),
 }
