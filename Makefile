@@ -33,7 +33,7 @@ ROOT ?= /srv/trax
 help:
 	@echo 'make demo       the daemon on a throw-away folder, a short conversation, its subtitles'
 	@echo 'make test       lint, types, import rules and tests'
-	@echo 'make accuracy   error rates on real speech (TRAX_DATA names it; default ../shared/data)'
+	@echo 'make accuracy   error rates on real speech (TRAX_DATA names it; default ../shared/data; F16= a folder of the digits models in f16)'
 	@echo 'make bench      idle cost, the ledger, 200 files, memory over an hour, speed beside its peers (as above; QUICK=1: in ten minutes)'
 	@echo 'make reliability  attacks on every promise of docs/reliability.md (QUICK=1: in a quarter of an hour)'
 	@echo 'make soak       a thousand jobs through one daemon (JOBS=)'
@@ -64,7 +64,7 @@ bench: setup
 	@status=0; for each in idle ledger many_files memory speed; do $(VENV)/bin/python benchmarks/$$each.py || status=$$?; done; exit $$status
 
 # KILLS= FILES= SEED= JOBS= set how hard they try; ONLY=kills,links runs some; WRITE=1 puts the figures into the page.
-export KILLS FILES SEED JOBS ONLY QUICK
+export KILLS FILES SEED JOBS ONLY QUICK F16
 reliability: setup
 	@$(VENV)/bin/python benchmarks/reliability.py $(if $(WRITE),--write docs/reliability.md)
 

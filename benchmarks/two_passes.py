@@ -2,7 +2,7 @@
 
 Every way is voice activity, then the engine, as in a worker; both is the fast model over everything and `trax.asr.refine` with the default
 threshold. Also: how true the scores of the words are, what of the errors is doubted, and how far off the times of the words.
-`make accuracy` hears 40 windows a bed, QUICK=1 2; `--write PAGE` writes its section of the page.
+`make accuracy` hears 60 windows a bed, QUICK=1 3; `--write PAGE` writes its section of the page.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from trax.audio.vad import Silero, find_speech
 from trax.config import JobSettings
 from trax.transcript import Recognition
 
-_WINDOWS, _QUICK_WINDOWS = 40, 2
+_WINDOWS, _QUICK_WINDOWS = 60, 3
 _THRESHOLD = JobSettings().confidence_threshold
 #: One thread, so that processor time is what was worked, on a busy machine too; the words are those of any number.
 _OPTIONS = Options("en", threads=1)
