@@ -40,6 +40,32 @@ def test_every_moment_of_speech_is_heard_once_and_no_window_is_too_long(speech, 
     assert sum(window.duration for window in windows) <= sum(span.duration for span in speech) + KEPT_PAUSE * len(speech) + EXACT
 
 
+@given(st.lists(st.tuples(st.integers(1, 40), st.integers(1, 96)), min_size=1, max_size=25), st.sampled_from([12.0, 30.0]))
+def test_windows_hold_whole_spans_and_are_full_unless_a_longer_pause_comes_before(eighths, longest):
+    """In eighths of a second, so that nothing is rounded; every span fits into a window."""
+    speech, end = [], 0.0
+    for pause, length in eighths:
+        speech.append(Span(end + pause / 8, end + (pause + length) / 8))
+        end = speech[-1].end
+    pauses = [after.start - before.end for before, after in itertools.pairwise(speech)]
+
+    def heard(first: int, last: int) -> float:
+        return sum(span.duration for span in speech[first : last + 1]) + sum(min(pause, KEPT_PAUSE) for pause in pauses[first:last])
+
+    first = 0
+    for window in pack(speech, longest, middle):
+        last = next(index for index, span in enumerate(speech) if span.end == window.end)
+        assert window.pieces[0].start == speech[first].start
+        assert window.duration == heard(first, last) <= longest
+        most = max(index for index in range(first, len(speech)) if heard(first, index) <= longest)
+        if last < most:  # there was room for the next span
+            assert heard(first, last) >= longest / 2
+            assert pauses[last] == max(pauses[last : most + 1])
+            assert most < len(speech) - 1, "all the rest would have fitted in"
+        first = last + 1
+    assert first == len(speech)
+
+
 @given(speeches(), st.data())
 def test_times_go_back_to_where_the_sound_came_from(speech, data):
     windows = pack(speech, 30.0, middle)
