@@ -19,6 +19,7 @@ from training.digits.vocabulary import DIGITS, END_ROW, TIMESTAMP_SECONDS
 WINDOW = 30  # seconds; what whisper.cpp hears at once
 _AUDIO_A_BATCH = 104  # seconds
 _SHORTEST = 1.25
+_SHORTEST_PAUSE, _LONGEST_PAUSES = 0.3, (0.5, 2.0)
 _MISHEARD = 0.6  # of the windows with speech
 
 
@@ -49,7 +50,9 @@ def _example(draw: np.random.Generator, cast: Cast, seconds: int, offset: float)
     heard = float(draw.uniform(_SHORTEST, seconds)) if draw.random() < 0.3 else float(seconds)
     if draw.random() < 0.12:
         return example(draw, without_speech(draw, heard), offset)
-    spoken = example(draw, conversation(draw, cast, heard, varied=draw.random() < 0.75), offset)
+    longest = float(draw.uniform(*_LONGEST_PAUSES))  # Trax leaves out most of a long pause: its windows may be dense
+    mixture = conversation(draw, cast, heard, varied=draw.random() < 0.75, pauses=(_SHORTEST_PAUSE, longest))
+    spoken = example(draw, mixture, offset)
     return misheard(draw, spoken) if draw.random() < _MISHEARD else spoken
 
 

@@ -17,7 +17,7 @@ from training.digits.sounds import Sound
 
 _LONGEST_TURN = 8
 _GAP = (0.0, 0.25)  # seconds between digits of a turn
-_PAUSE = (0.4, 1.6)  # seconds between turns
+_PAUSE = 0.4, 1.6  # seconds between turns
 _PEAK = 0.99
 
 
@@ -63,8 +63,11 @@ class Mixture:
     cut: float | None = None
 
 
-def conversation(draw: np.random.Generator, cast: Cast, seconds: float, *, varied: bool) -> Mixture:
-    """A window of so many seconds. `varied` changes speed, gain, room, line and noise; else clips are joined as they are."""
+def conversation(draw: np.random.Generator, cast: Cast, seconds: float, *, varied: bool, pauses: tuple[float, float] = _PAUSE) -> Mixture:
+    """A window of so many seconds, with `pauses` (seconds, from and to) between turns.
+
+    `varied` changes speed, gain, room, line and noise; else clips are joined as they are.
+    """
     samples = np.zeros(int(seconds * RATE), dtype=np.float32)
     at = float(draw.uniform(0, 0.3) if draw.random() < 0.6 else draw.uniform(0, min(3.0, seconds / 3)))
     stop = seconds if draw.random() < 0.6 else float(draw.uniform(at + 0.5, seconds))
@@ -92,12 +95,12 @@ def conversation(draw: np.random.Generator, cast: Cast, seconds: float, *, varie
             at = last / RATE + float(draw.uniform(*_GAP))
         if turn:
             turns.append(tuple(turn))
-        at += float(draw.uniform(*_PAUSE))
+        at += float(draw.uniform(*pauses))
     return Mixture(_disturbed(draw, samples) if varied else samples * 0.5, tuple(turns), cut)
 
 
 def without_speech(draw: np.random.Generator, seconds: float) -> Mixture:
-    """Silence, noise or tones."""
+    """Silence, noise or tones, for all of the time or now and then."""
     count, kind = int(seconds * RATE), draw.random()
     if kind < 0.1:
         sound = np.zeros(count, dtype=np.float32)
@@ -105,6 +108,8 @@ def without_speech(draw: np.random.Generator, seconds: float) -> Mixture:
         sound = sounds.background(draw, count)
     else:
         sound = sounds.tones(draw, count) + sounds.coloured_noise(draw, count, float(draw.uniform(0, 2))) * _gain(draw, -60, -5)
+    if draw.random() < 0.4:
+        sound = sound * sounds.bursts(draw, count)
     return Mixture(np.clip(sound * _gain(draw, -60, -12), -_PEAK, _PEAK).astype(np.float32), ())
 
 

@@ -41,6 +41,13 @@ def background(draw: np.random.Generator, count: int) -> Sound:
     return sound
 
 
+def bursts(draw: np.random.Generator, count: int) -> Sound:
+    """1 now and then, for as long as a word or a sentence, and else 0: what a sound is multiplied with to come and go."""
+    lengths = draw.uniform(0.15, float(draw.uniform(0.5, 4)), size=count // (RATE // 10))
+    edges = np.cumsum(lengths * RATE).astype(int)
+    return (np.searchsorted(edges, np.arange(count), side="right") % 2).astype(np.float32)
+
+
 def telephone(sound: Sound) -> Sound:
     """Only 300 to 3,400 Hz."""
     band = butter(4, [300, 3400], btype="bandpass", fs=RATE, output="sos")
