@@ -55,7 +55,7 @@ test: setup
 	$(VENV)/bin/pytest
 
 accuracy: setup
-	@status=0; for each in digits quantization; do $(VENV)/bin/python benchmarks/$$each.py || status=$$?; done; \
+	@status=0; for each in digits quantization noise_reduction; do $(VENV)/bin/python benchmarks/$$each.py || status=$$?; done; \
 	for each in two_passes accuracy; do \
 		$(VENV)/bin/python benchmarks/$$each.py $(if $(QUICK),,--write docs/accuracy.md) || status=$$?; done; exit $$status
 
