@@ -27,7 +27,8 @@ from training.digits.mixtures import Mixture, cast_of, conversation
 from training.digits.sounds import Sound
 from trax.asr.confidence import Calibration, Features, features_of
 from trax.asr.whisper import Whisper
-from trax.audio.vad import Silero
+from trax.audio.silero import Silero
+from trax.models.silero import weights
 
 _SEED = 1_001
 _WINDOW = 30.0  # seconds
@@ -61,7 +62,7 @@ def conversations(clips: Sequence[Clip], windows: int) -> Iterator[tuple[int, st
 
 def hear(engine: Whisper, clips: Sequence[Clip], windows: int) -> Iterator[Heard]:
     """All words of all windows. What was quarantined is no word."""
-    silero = Silero()
+    silero = Silero(weights())
     for window, name, mixture, sound in conversations(clips, windows):
         words, features = list[str](), list[Features]()
         for segment in recognition(engine, sound, silero).segments:

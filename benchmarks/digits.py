@@ -27,7 +27,8 @@ from training.digits.vocabulary import DIGITS
 from trax.asr.engine import Options
 from trax.asr.whisper import Whisper
 from trax.audio.pcm import Pcm
-from trax.audio.vad import Silero, find_speech
+from trax.audio.silero import Silero
+from trax.audio.vad import find_speech
 from trax.models.catalogue import catalogue
 from trax.models.model import Model
 from trax.transcript import Recognition, Span

@@ -26,8 +26,10 @@ from speech_data import REPOSITORY, SAMPLE_RATE, is_quick
 from trax.asr.engine import Engine, Options
 from trax.asr.refine import refine
 from trax.audio.pcm import Pcm
-from trax.audio.vad import Silero, find_speech
+from trax.audio.silero import Silero
+from trax.audio.vad import find_speech
 from trax.config import JobSettings
+from trax.models.silero import weights
 from trax.transcript import Recognition, Segment, Span
 
 _MINUTES, _QUICK_MINUTES = 60.0, 5.0
@@ -107,7 +109,7 @@ def measure(minutes: float) -> tuple[list[Found], float]:
         kinds = write_sound(path, pieces(minutes * 60))
         with Pcm(path) as pcm:
             everything = (Span(0.0, pcm.duration),)
-            speech = find_speech(pcm, Silero(), lambda _: None)
+            speech = find_speech(pcm, Silero(weights()), lambda _: None)
             first = heard(fast, pcm, speech)
             rows = [
                 found("both passes", kinds, heard_twice(first, better, pcm, speech)),

@@ -22,16 +22,18 @@ from speech_data import REPOSITORY, is_quick, require_data
 from timed_alignment import aligned, errors
 
 from trax.asr.engine import Options
-from trax.audio.vad import Silero, find_speech
+from trax.audio.silero import Silero
+from trax.audio.vad import find_speech
 from trax.models.ggml.file import read
 from trax.models.ggml.quantize import quantized
+from trax.models.silero import weights
 
 _WINDOWS, _QUICK_WINDOWS = 20, 2
 
 
 def word_errors(file: Path, recordings: Iterable[Recording]) -> WordErrors:
     """What a model file gets wrong in the speech of these recordings."""
-    engine, silero, found = load(file), Silero(), WordErrors()
+    engine, silero, found = load(file), Silero(weights()), WordErrors()
     for recording in recordings:
         with decoded(recording) as pcm:
             speech = find_speech(pcm, silero, lambda _: None)

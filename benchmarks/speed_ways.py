@@ -29,9 +29,11 @@ from speed import MODEL, WORD
 from trax.asr.sound import quietest_in, samples_of
 from trax.asr.windows import pack
 from trax.audio.pcm import SAMPLE_RATE, Pcm
-from trax.audio.vad import Silero, find_speech
+from trax.audio.silero import Silero
+from trax.audio.vad import find_speech
 from trax.models.ggml.file import read, write
 from trax.models.ggml.widen import DIMENSIONS, widened
+from trax.models.silero import weights
 from trax.transcript import Span
 
 _WAV_HEADER = 44  # bytes
@@ -122,7 +124,7 @@ def measure(ways: Iterable[Way], model: Path, recording: Recording, rounds: int,
     pcm_file = recording.file.with_suffix(".raw")
     pcm_file.write_bytes(recording.file.read_bytes()[_WAV_HEADER:])
     with Pcm(pcm_file) as pcm:
-        silero, began = Silero(), (time.perf_counter(), time.process_time())
+        silero, began = Silero(weights()), (time.perf_counter(), time.process_time())
         speech = find_speech(pcm, silero, lambda _: None)
         vad_s, vad_cpu = time.perf_counter() - began[0], time.process_time() - began[1]
         runners = [Runner(way, model, threads) for way in ways]

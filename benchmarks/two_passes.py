@@ -30,8 +30,10 @@ from trax.asr.doubt import Doubt, doubtful_spans
 from trax.asr.engine import Options
 from trax.asr.refine import refine
 from trax.asr.whisper import Whisper
-from trax.audio.vad import Silero, find_speech
+from trax.audio.silero import Silero
+from trax.audio.vad import find_speech
 from trax.config import JobSettings
+from trax.models.silero import weights
 from trax.transcript import Recognition
 
 _WINDOWS, _QUICK_WINDOWS = 60, 3
@@ -96,7 +98,7 @@ def goal_values(results: Mapping[str, Result]) -> tuple[dict[str, float], dict[s
 def measure(data: Path, windows: int) -> Iterator[tuple[str, Result]]:
     """The result of each bed, by its name."""
     fast, better = (load(REPOSITORY / "models" / MODELS[name]) for name in ("digits-fast", "digits"))
-    silero = Silero()
+    silero = Silero(weights())
     for name, recordings in beds(data, windows).items():
         print(f"{name} …", file=sys.stderr, flush=True)
         yield name, total(hear(recording, fast, better, silero) for recording in recordings)

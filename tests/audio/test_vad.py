@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trax.audio.pcm import SAMPLE_RATE, Pcm
+from trax.audio.silero import Silero
 from trax.audio.vad import (
     CHUNK_SECONDS,
     MIN_SILENCE,
@@ -16,12 +17,12 @@ from trax.audio.vad import (
     OFFSET,
     ONSET,
     PADDING,
-    Silero,
     find_speech,
     gain_for,
     levels,
     spans_of_speech,
 )
+from trax.models.silero import weights
 from trax.transcript import Span
 
 probabilities = st.lists(st.sampled_from([0.0, 0.1, OFFSET, 0.3, ONSET, 0.9]), max_size=300)
@@ -91,12 +92,12 @@ def pcm_of(path, samples) -> Pcm:
 def test_neither_silence_nor_noise_is_speech(tmp_path, level):
     noise = np.random.default_rng(0).standard_normal(10 * SAMPLE_RATE) * level
     with pcm_of(tmp_path / "pcm.raw", noise) as pcm:
-        assert find_speech(pcm, Silero(), lambda _: None) == ()
+        assert find_speech(pcm, Silero(weights()), lambda _: None) == ()
 
 
 def test_an_empty_recording(tmp_path):
     with pcm_of(tmp_path / "pcm.raw", np.zeros(0)) as pcm:
-        assert find_speech(pcm, Silero(), lambda _: None) == ()
+        assert find_speech(pcm, Silero(weights()), lambda _: None) == ()
 
 
 @pytest.mark.parametrize("gain", [1.0, 0.02])
@@ -106,7 +107,7 @@ def test_an_utterance_is_found_where_it_lies_however_quiet(sample, tmp_path, gai
     pause = np.zeros(5 * SAMPLE_RATE)
     seen: list[float] = []
     with pcm_of(tmp_path / "pcm.raw", np.concatenate([pause, voice, pause, voice, pause]) * gain) as pcm:
-        spans = find_speech(pcm, Silero(), seen.append)
+        spans = find_speech(pcm, Silero(weights()), seen.append)
     length = len(voice) / SAMPLE_RATE
     reference = [(5, 5 + length), (10 + length, 10 + 2 * length)]
     for start, end in reference:

@@ -11,7 +11,9 @@ import pytest
 from nonspeech import KINDS, pieces
 
 from trax.audio.pcm import SAMPLE_RATE, Pcm
-from trax.audio.vad import Silero, find_speech
+from trax.audio.silero import Silero
+from trax.audio.vad import find_speech
+from trax.models.silero import weights
 from trax.shipped import shipped
 from trax.transcript import Segment, Word
 
@@ -58,6 +60,6 @@ def test_two_passes_leave_no_word_where_nobody_speaks(tmp_path):
     kinds = invented.write_sound(path, (piece for piece in pieces(120.0) if piece.kind not in LIKE_VOICES))
     with Pcm(path) as pcm:
         assert pcm.duration == pytest.approx(100, abs=20)
-        speech = find_speech(pcm, Silero(), lambda _: None)
+        speech = find_speech(pcm, Silero(weights()), lambda _: None)
         heard = invented.heard_twice(invented.heard(fast, pcm, speech), better, pcm, speech)
     assert kinds.count(heard.segments) == {}

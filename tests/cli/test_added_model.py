@@ -15,8 +15,10 @@ from trax.asr.engine import Options
 from trax.asr.load import load_engine
 from trax.audio.decode import decode
 from trax.audio.pcm import Pcm
-from trax.audio.vad import Silero, find_speech
+from trax.audio.silero import Silero
+from trax.audio.vad import find_speech
 from trax.models.model import Model
+from trax.models.silero import weights
 
 Ctl = Callable[..., subprocess.CompletedProcess[str]]
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -36,7 +38,7 @@ def test_a_model_of_short_windows_is_added_and_hears_the_digits(
         decode(source, target.fileno(), ".wav", 1 << 28, lambda _: None)
     engine = load_engine(Model.from_plain(json.loads(added.stdout)["added"]))
     with Pcm(root / "pcm.raw") as pcm:
-        speech = find_speech(pcm, Silero(), lambda _: None)
+        speech = find_speech(pcm, Silero(weights()), lambda _: None)
         recognition = engine.transcribe(pcm, speech, Options("en", threads=2), lambda _: None, lambda: False)
     heard = " ".join(word.text.lower() for segment in recognition.segments for word in segment.words)
     assert jiwer.wer(" ".join(NAMES[digit] for digit in said), heard) <= 0.1, heard

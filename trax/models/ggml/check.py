@@ -83,9 +83,9 @@ def contents(path: Path) -> Contents:
             offset = file.tell()
             file.seek(math.prod(filters) * _FILTER, 1)
             vocabulary = tuple(_tokens(file))
-            tensors = tuple(_tensors(file, size))
-            _check_tensors(header, tensors)
-            return Contents(header, filters, offset, vocabulary, tensors)
+            found = tuple(tensors(file, size))
+            _check_tensors(header, found)
+            return Contents(header, filters, offset, vocabulary, found)
     except OSError as error:
         advice = "Check the path and its permissions."
         raise ModelError(f"The model cannot be read: {error.strerror}.", file=str(path), advice=advice) from error
@@ -105,7 +105,8 @@ def _tokens(file: IO[bytes]) -> Iterator[bytes]:
         yield _exactly(file, _number(file, 0, _LONGEST_TOKEN))
 
 
-def _tensors(file: IO[bytes], size: int) -> Iterator[Place]:
+def tensors(file: IO[bytes], size: int) -> Iterator[Place]:
+    """Walk through the tensors from where `file` stands to its end at `size`. Raises ModelError when it is cut short or damaged."""
     while file.tell() < size:
         place = _tensor(file)
         file.seek(place.size, 1)
@@ -127,12 +128,13 @@ def _check_tensors(header: WhisperHeader, found: tuple[Place, ...]) -> None:
 
 
 def _tensor(file: IO[bytes]) -> Place:
-    dimensions, name, number = _number(file, 1, _MOST_DIMENSIONS), _number(file, 1, _LONGEST_NAME), _number(file, 0, max(_KINDS))
+    dimensions, name, number = _number(file, 0, _MOST_DIMENSIONS), _number(file, 1, _LONGEST_NAME), _number(file, 0, max(_KINDS))
     if number not in _KINDS:
         raise ModelError(f"The file is damaged: it holds a tensor of unknown type {number}.", advice=_ADVICE)
     shape = tuple(_number(file, 1, 1 << 24) for _ in range(dimensions))[::-1]
-    if shape[-1] % _KINDS[number].numbers:
-        raise ModelError(f"The file is damaged: it holds a tensor whose rows of {shape[-1]} are not whole blocks.", advice=_ADVICE)
+    row = shape[-1] if shape else 1
+    if row % _KINDS[number].numbers:
+        raise ModelError(f"The file is damaged: it holds a tensor whose rows of {row} are not whole blocks.", advice=_ADVICE)
     return Place(_exactly(file, name).decode(errors="replace"), _KINDS[number], shape, file.tell())
 
 
