@@ -43,7 +43,7 @@ def reduced(mixture: Mixture) -> Mixture:
         pcm.flush()
         reduce_noise(pcm.fileno(), lambda: None)
         pcm.seek(0)
-        return replace(mixture, samples=np.frombuffer(pcm.read(), dtype="<i2").astype(np.float32) / _FULL_SCALE)
+        return replace(mixture, samples=np.frombuffer(pcm.read(), dtype="<i2").astype(np.float32) / np.float32(_FULL_SCALE))
 
 
 def loss_of_the_default(rates: Mapping[str, tuple[float, float]]) -> float:

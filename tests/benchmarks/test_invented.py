@@ -30,7 +30,8 @@ def test_all_kinds_come_in_turn_and_last_exactly_so_long():
     for piece in made:
         assert np.isfinite(piece.samples).all()
         assert np.abs(piece.samples).max(initial=0) < 1
-        assert (piece.kind == "silence") == (not piece.samples.any())
+        if piece.kind != "noises and tones as in training":  # in which there may be silence
+            assert (piece.kind == "silence") == (not piece.samples.any())
 
 
 def test_the_same_sounds_each_time_and_a_shorter_recording_begins_the_same():
