@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from trax.asr.evidence import GUESS_LOG_PROBABILITY, LOOP_COMPRESSION
 from trax.asr.spans import intersection, touching
 from trax.transcript import Evidence, Recognition, Span, Word
 
@@ -31,8 +32,6 @@ NEAR = 0.5
 SHORTEST_UNHEARD = 0.5
 
 _MARGIN = 0.25  # seconds, at most, of the pause beside what is in doubt that count as part of it
-_WORST_LOG_PROBABILITY = -1.0  # below it Whisper tries again (`logprob_threshold`; Radford et al. 2022, section 4.5)
-_WORST_COMPRESSION = 2.4  # above it Whisper takes the text for a loop (`compression_ratio_threshold`, same place)
 _WORST_ANOMALY = 3.0  # from there on faster-whisper takes a segment for invented (`is_segment_anomaly`)
 
 
@@ -82,7 +81,7 @@ def unheard(words: Sequence[Word], speech: Sequence[Span]) -> list[Span]:
 
 def is_loop(evidence: Evidence) -> bool:
     """Whether the text repeats itself as no speaker does."""
-    return evidence.compression_ratio > _WORST_COMPRESSION
+    return evidence.compression_ratio > LOOP_COMPRESSION
 
 
 def _marks(recognition: Recognition, speech: Sequence[Span], voiced: Sequence[Span], threshold: float) -> Iterator[Span]:
@@ -97,7 +96,7 @@ def _marks(recognition: Recognition, speech: Sequence[Span], voiced: Sequence[Sp
 
 
 def _is_bad(evidence: Evidence) -> bool:
-    return is_loop(evidence) or evidence.average_log_probability < _WORST_LOG_PROBABILITY or evidence.anomaly >= _WORST_ANOMALY
+    return is_loop(evidence) or evidence.average_log_probability < GUESS_LOG_PROBABILITY or evidence.anomaly >= _WORST_ANOMALY
 
 
 # Growing towards the start is growing towards the end with time reversed.

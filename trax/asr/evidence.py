@@ -21,6 +21,10 @@ from trax.asr.repeats import repeats
 from trax.asr.tokens import Token
 from trax.transcript import Evidence, Word
 
+#: openai/whisper's thresholds (`transcribe.py`; Radford et al. 2022, section 4.5): a text that compresses more is a loop, a lower average
+#: log-probability a guess; and with a higher no-speech probability, probably, nobody speaks.
+LOOP_COMPRESSION, GUESS_LOG_PROBABILITY, NOBODY_SPEAKS = 2.4, -1.0, 0.6
+
 _LEAST_PROBABILITY = 1e-10
 _ENTROPY_TOKENS = 32
 _ANOMALY_WORDS = 8

@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trax.asr.evidence import average_log_probability, compression_ratio
+from trax.asr.evidence import GUESS_LOG_PROBABILITY, LOOP_COMPRESSION, NOBODY_SPEAKS, average_log_probability, compression_ratio
 from trax.asr.tokens import Token
 
 #: What is tried after 0, in this order. From 0.5 on, whisper.cpp leaves the vocabulary prompt out.
 TEMPERATURES = (0.4, 0.8)
 
-_LOOP, _GUESS, _NOBODY = 2.4, -1.0, 0.6
 _SHARE = 0.25  # of the recording's speech
 
 
@@ -38,12 +37,12 @@ class Quality:
     @property
     def is_loop(self) -> bool:
         """Whether it says the same again and again."""
-        return self.compression_ratio > _LOOP
+        return self.compression_ratio > LOOP_COMPRESSION
 
     @property
     def is_good(self) -> bool:
         """Whether nothing is gained by decoding again."""
-        return not self.is_loop and (self.average_log_probability >= _GUESS or self.no_speech > _NOBODY)
+        return not self.is_loop and (self.average_log_probability >= GUESS_LOG_PROBABILITY or self.no_speech > NOBODY_SPEAKS)
 
     @property
     def rank(self) -> tuple[bool, bool, float]:

@@ -14,13 +14,12 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from trax.asr.evidence import is_anomalous
+from trax.asr.evidence import GUESS_LOG_PROBABILITY, LOOP_COMPRESSION, NOBODY_SPEAKS, is_anomalous
 from trax.asr.repeats import Repeat, repeats
 from trax.asr.spans import touching
 from trax.asr.stock_phrases import is_stock_phrase
 from trax.transcript import Evidence, Quarantined, Segment, Span, Word
 
-_NO_SPEECH, _UNSURE = 0.6, -1.0
 _SOME_DOUBT_OF_SPEECH, _SOME_DOUBT = 0.3, -0.5  # enough to doubt a stock phrase
 _TIME_ERROR = 0.3  # seconds by which a word may be placed beside its sound
 _LEAST_SPEECH, _LITTLE_SPEECH = 0.1, 0.5  # shares of the words' time
@@ -29,7 +28,7 @@ _SILENCE_AROUND = 2.0  # seconds
 _FASTEST = 8.0  # words a second; the fastest talkers reach six
 _SEVERAL, _VERY_MANY = 4, 10  # times in a row
 _LONG_LOOP = 30  # words
-_COMPRESSION, _MANY_CHARACTERS = 2.4, 100
+_MANY_CHARACTERS = 100
 
 UNHEARD = "no speech was found there"
 NOBODY = "the model itself took it for no speech, and was unsure of the words"
@@ -53,7 +52,9 @@ class _Heard:
     @property
     def is_doubtful(self) -> bool:
         """Whether something besides the words themselves speaks against it."""
-        return self.evidence.no_speech > _NO_SPEECH or self.evidence.average_log_probability < _UNSURE or self.speech < _LITTLE_SPEECH
+        evidence = self.evidence
+        is_guess = evidence.average_log_probability < GUESS_LOG_PROBABILITY
+        return evidence.no_speech > NOBODY_SPEAKS or is_guess or self.speech < _LITTLE_SPEECH
 
     @property
     def is_plainly_good(self) -> bool:
@@ -93,15 +94,15 @@ def _why(heard: _Heard) -> str | None:
     evidence = heard.evidence
     if heard.speech < _LEAST_SPEECH:
         return UNHEARD
-    if evidence.no_speech > _NO_SPEECH and evidence.average_log_probability < _UNSURE:
+    if evidence.no_speech > NOBODY_SPEAKS and evidence.average_log_probability < GUESS_LOG_PROBABILITY:
         return NOBODY
     if is_stock_phrase(heard.text) and not heard.is_plainly_good:
         return STOCK
-    if evidence.compression_ratio > _COMPRESSION and len(heard.text) >= _MANY_CHARACTERS and heard.is_doubtful:
+    if evidence.compression_ratio > LOOP_COMPRESSION and len(heard.text) >= _MANY_CHARACTERS and heard.is_doubtful:
         return MONOTONOUS
     is_odd = is_anomalous(evidence, len(heard.segment.words))
     is_unsure_alone = heard.is_alone and evidence.average_log_probability < _SOME_DOUBT
-    if is_odd and (is_unsure_alone or evidence.no_speech > _NO_SPEECH or heard.speech < _LITTLE_SPEECH):
+    if is_odd and (is_unsure_alone or evidence.no_speech > NOBODY_SPEAKS or heard.speech < _LITTLE_SPEECH):
         return ODD
     return None
 
