@@ -153,24 +153,6 @@ def test_the_built_in_recogniser_is_named_as_less_accurate_after_the_given_warni
     assert assembled(TALK, TURNS, models={"asr": {"engine": "whisper"}}).warnings == ()
 
 
-@pytest.mark.parametrize(
-    ("wanted", "models", "told"),
-    [
-        ({"stages": {"refine": True}}, {"asr": {"engine": "pocketsphinx", "name": "p"}}, "it needs two Whisper models that go together"),
-        ({"stages": {"refine": True}}, {"asr": {"engine": "whisper", "name": "huge"}}, "it needs a better model beside huge"),
-        ({"asr": {"refine_model": "huge"}}, {"asr": {"engine": "whisper", "name": "huge"}}, "it needs a better model beside huge"),
-        ({"stages": {"refine": True}}, {"asr": {"engine": "whisper", "name": "small"}, "refine": {"name": "huge"}}, None),
-        ({"stages": {"refine": "auto"}}, {"asr": {"engine": "whisper", "name": "huge"}}, None),
-        ({"asr": {"refine_model": "huge"}, "stages": {"refine": False}}, {"asr": {"engine": "whisper", "name": "huge"}}, None),
-    ],
-)
-def test_a_second_pass_that_was_asked_for_and_cannot_be_is_told(wanted: dict[str, Any], models: dict[str, Any], told: str | None) -> None:
-    asked = job_settings(snapshot(Settings.model_validate(wanted)))
-    warnings = [warning for warning in assembled(TALK, TURNS, models=models, settings=asked).warnings if "second pass" in warning]
-    assert len(warnings) == (told is not None)
-    assert told is None or told in warnings[0]
-
-
 def test_what_was_left_out_as_invented_is_told() -> None:
     invented = Quarantined(Segment(4.0, 5.0, (Word("thanks", 4.0, 5.0, 0.4),)), "text where nobody speaks")
     transcript = assembled(dataclasses.replace(TALK, quarantined=(invented, invented)), TURNS)

@@ -56,7 +56,8 @@ def work_in(folder: Path, speech: Path, settings: Settings | None = None) -> Wor
     if not source.exists():
         shutil.copyfile(speech, source)
     sha256 = hashlib.sha256(source.read_bytes()).hexdigest()
-    return Work("20261122-190512-7f3a9c", folder, source, ".wav", sha256, snapshot(settings or Settings()), folder / "models")
+    asked = snapshot(settings or Settings())
+    return Work("20261122-190512-7f3a9c", folder, source, ".wav", sha256, asked, folder / "models", is_last_attempt=False)
 
 
 @pytest.fixture(scope="module")

@@ -40,3 +40,26 @@ def test_when_the_worker_or_the_daemon_dies_in_the_second_pass_the_first_is_not_
     assert transcript["refinements"]
     assert {each["model"] for each in transcript["refinements"]} == {"digits"}
     assert transcript["evidence"]
+
+
+def test_a_second_pass_that_fails_for_good_leaves_the_words_of_the_first_and_can_be_asked_for_again(tmp_path: Path) -> None:
+    settings = {**TWICE, "confidence_threshold": 1.0, "retries": {"first_delay_seconds": 0.1, "max_attempts": 2}}
+    with Traxd(tmp_path / "root", settings) as traxd:
+        traxd.put(DIGITS, "digits.ogg")
+        for attempt in (1, 2):
+            traxd.wait_until(lambda attempt=attempt: [job.attempts for job in traxd.jobs_of("digits.ogg")] == [attempt], PATIENCE)
+            assert traxd.wait_for_stage("digits.ogg", "refine").attempts == attempt
+            traxd.worker("transcribe-1").kill()
+        done = traxd.wait_for("digits.ogg")
+        assert done.status is Status.COMPLETED, traxd.log_tail()
+        once = traxd.transcript("digits")
+        assert "refine" not in once["models"]
+        assert once["refinements"] == []
+        assert once["word_segments"]
+        (warning,) = [each for each in once["warnings"] if "second pass" in each]
+        assert "--current-settings" in warning
+
+        traxd.ask("retry", jobs=[done.id], current_settings=True)
+        traxd.wait_until(lambda: traxd.transcript("digits")["refinements"] != [], PATIENCE)
+        assert traxd.wait_for("digits.ogg").status is Status.COMPLETED
+        assert not [each for each in traxd.transcript("digits")["warnings"] if "second pass" in each]

@@ -13,6 +13,7 @@ from trax.jobs.outputs import ERROR_ENDING
 from trax.pipeline.consistency import check
 from trax.pipeline.merge import assemble
 from trax.pipeline.runner import Products
+from trax.pipeline.second_pass import on_second_pass
 from trax.pipeline.stages import model_identity
 from trax.transcript import Media, Transcript
 
@@ -45,15 +46,19 @@ def transcript_of(
     )
     damaged = int(found.get("damaged_frames", 0))
     warnings = [f"{damaged} damaged pieces of the recording were skipped: some words may be missing."] if damaged else []
+    models = {role: model_identity(model) for role, model in products.plan.items() if model}
+    if products.second_pass_error is not None:
+        del models["refine"]
+    snapshot = job_settings(dict(settings))
     transcript = assemble(
         products.recognition,
         products.diarization,
         job=job,
         media=media,
-        models={role: model_identity(model) for role, model in products.plan.items() if model},
-        settings=job_settings(dict(settings)),
+        models=models,
+        settings=snapshot,
         settings_hash=settings_hash,
-        warnings=warnings,
+        warnings=[*warnings, *on_second_pass(models, snapshot, products.second_pass_error)],
     )
     check(transcript)
     return replace(transcript, run={**run, "stage_seconds": {stage: round(seconds, 3) for stage, seconds in products.seconds.items()}})

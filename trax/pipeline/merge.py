@@ -20,10 +20,6 @@ POCKETSPHINX = (
     "The words are from the built-in PocketSphinx engine, which is far less accurate than a Whisper model: "
     "expect many wrong words, and no punctuation. `trax-ctl models pull distil-small.en` brings one."
 )
-HEARD_ONCE = (
-    "There was no second pass, which the settings ask for: it needs {lacking}. `trax-ctl models list` shows which models go together; "
-    "`trax-ctl models pull` brings them, or set stages.refine to false."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +109,7 @@ def assemble(
         needs_review=bool(merged.turns) if estimate is None else estimate < settings.accuracy_threshold,
         accuracy_threshold=settings.accuracy_threshold,
         confidence_threshold=settings.confidence_threshold,
-        warnings=(*warnings, *_warnings(merged, models), *_on_passes(left_out, models, settings)),
+        warnings=(*warnings, *_warnings(merged, models), *_on_left_out(left_out)),
         heard=provenance.heard(recognition, media.duration),
         quarantined=left_out,
         refinements=provenance.refinements(recognition, media.duration),
@@ -131,13 +127,7 @@ def _warnings(merged: Merged, models: Mapping[str, Mapping[str, Any]]) -> Iterat
         yield f"{nobody} of {len(words)} words lie more than {NEAREST_LIMIT:g} s from any speaker's turn and have no speaker."
 
 
-def _on_passes(left_out: Sequence[Quarantined], models: Mapping[str, Mapping[str, Any]], settings: JobSettings) -> Iterator[str]:
+def _on_left_out(left_out: Sequence[Quarantined]) -> Iterator[str]:
     if left_out:
         passages = "1 passage was" if len(left_out) == 1 else f"{len(left_out)} passages were"
         yield f"{passages} left out as invented by the recogniser: the JSON has what was left out, and why, under `quarantined`."
-    is_asked_for = settings.stages.refine is True or (settings.stages.refine and settings.asr.refine_model != "auto")
-    if is_asked_for and "refine" not in models:
-        first = models.get("asr", {})
-        is_whisper = first.get("engine") == "whisper"
-        lacking = f"a better model beside {first.get('name')}" if is_whisper else "two Whisper models that go together"
-        yield HEARD_ONCE.format(lacking=lacking)

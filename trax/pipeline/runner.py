@@ -6,13 +6,13 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from loguru import logger
 
-from trax.errors import ModelError, TraxError, WorkerCrashed
+from trax.errors import ModelError, TraxError, WorkerCrashed, WorkerError
 from trax.intake.names import extension_of
 from trax.jobs.folders import SOURCE_FILE, StateFolders
 from trax.jobs.job import Job
@@ -39,7 +39,10 @@ from trax.transcript import Diarization, Recognition
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What the runner needs to know of a job. `folder` holds its artefacts, `source` is the recording with that `extension`."""
+    """What the runner needs to know of a job. `folder` holds its artefacts, `source` is the recording with that `extension`.
+
+    On the last attempt a second pass that fails is done without.
+    """
 
     job: str
     folder: Path
@@ -48,9 +51,10 @@ class Work:
     sha256: str
     settings: Mapping[str, Any]
     models_folder: Path
+    is_last_attempt: bool
 
 
-def work_on(job: Job, folders: StateFolders) -> Work:
+def work_on(job: Job, folders: StateFolders, max_attempts: int) -> Work:
     """What the runner needs to know of a job of the daemon, which lies in `work`."""
     folder = folders.work / job.id
     return Work(
@@ -61,6 +65,7 @@ def work_on(job: Job, folders: StateFolders) -> Work:
         sha256=job.media_id,
         settings=job.settings,
         models_folder=folders.models,
+        is_last_attempt=job.attempts >= max_attempts,
     )
 
 
@@ -78,7 +83,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Products:
-    """What the stages found, for the merge. `seconds` is the wall time of each stage, `speech` seconds of voice activity."""
+    """What the stages found, for the merge. `seconds` is the wall time of each stage, `speech` seconds of voice activity.
+
+    `second_pass_error` is why there was no second pass though the plan had a model for it.
+    """
 
     media: Mapping[str, Any]
     plan: Mapping[str, Any]
@@ -86,6 +94,7 @@ class Products:
     diarization: Diarization | None
     speech: float
     seconds: Mapping[str, float]
+    second_pass_error: TraxError | None = None
 
 
 class _Run:
@@ -94,6 +103,7 @@ class _Run:
     def __init__(self, work: Work, lanes: Lanes, on_progress: Callable[[Progress], None]) -> None:
         self.stages = stages_for(work.settings)
         self.made: dict[str, Made] = {}
+        self.second_pass_error: TraxError | None = None
         self._work = work
         self._lanes = lanes
         self._on_progress = on_progress
@@ -114,6 +124,8 @@ class _Run:
             raise
         finally:
             self._lanes.expect(self._work.job, {})
+        if self.second_pass_error is not None:
+            self.stages = tuple(stage for stage in self.stages if stage != REFINE)
 
     async def _run(self, stages: tuple[Stage, ...]) -> None:
         for stage in stages:
@@ -128,7 +140,8 @@ class _Run:
         running: dict[str, asyncio.Task[None]] = {}
         for stage in to_run:
             waits_for = [running[artefact] for artefact in stage.needs if artefact in running]
-            running[stage.makes] = asyncio.create_task(self._run_one(stage, waits_for))
+            run = self._run_second_pass if stage == REFINE else self._run_one
+            running[stage.makes] = asyncio.create_task(run(stage, waits_for))
         await _all_or_first_error(list(running.values()))
 
     @property
@@ -192,6 +205,19 @@ class _Run:
         self._tell(stage, 1.0)
         logger.debug("stage {} done in {:.2f} s", stage.name, made.seconds)
 
+    async def _run_second_pass(self, stage: Stage, waits_for: list[asyncio.Task[None]]) -> None:
+        """What the first pass heard is not lost because the second fails: when that is final, the job goes on without."""
+        try:
+            await self._run_one(stage, waits_for)
+        except (WorkerError, ModelError) as error:
+            if not (error.permanent or self._work.is_last_attempt) or any(_has_failed(earlier) for earlier in waits_for):
+                raise
+            logger.warning("goes on without a second pass: {}", error)
+            self.second_pass_error = error
+            self._left.remove(stage)
+            self._expect()
+            self._tell(stage, 1.0)
+
     def _check_plan(self, plan: Mapping[str, Any]) -> None:
         for role in {role for stage in stages_with(plan, self.stages) for role in stage.models}:
             if not isinstance(plan.get(role), dict):
@@ -204,6 +230,10 @@ class _Run:
         stands_still = self._has_begun and not any(self._has_begun.values())
         name = None if stands_still else stage.name
         self._on_progress(Progress(name, overall_progress(self.stages, self._fractions), seconds))
+
+
+def _has_failed(task: asyncio.Task[None]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
 
 
 async def _all_or_first_error(tasks: list[asyncio.Task[None]]) -> None:
@@ -232,12 +262,13 @@ async def run_stages(work: Work, lanes: Lanes, on_progress: Callable[[Progress],
     run = _Run(work, lanes, on_progress)
     await run.complete()
     try:
-        return await asyncio.to_thread(_products, work, run.stages, run.made)  # hours of words take seconds to read: not in the loop
+        products = await asyncio.to_thread(_products, work, run.stages, run.made)  # hours of words take seconds to read: not in the loop
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         for stage in run.stages:
             if stage not in (PLAN, DECODE):
                 artefacts.forget(work.folder, stage)
         raise WorkerCrashed(f"An artefact cannot be read ({error}); it is made again.") from error
+    return replace(products, second_pass_error=run.second_pass_error)
 
 
 def _products(work: Work, stages: tuple[Stage, ...], made: Mapping[str, Made]) -> Products:

@@ -30,7 +30,7 @@ from trax.jobs.seen import Seen
 from trax.log import about
 from trax.pipeline import artefacts
 from trax.pipeline.lanes import Lanes
-from trax.pipeline.runner import Products, Progress, run_stages, work_on
+from trax.pipeline.runner import Products, Progress, Work, run_stages, work_on
 from trax.pipeline.snapshots import Otherwise
 from trax.pipeline.stages import PLAN, STAGES
 from trax.service.endings import Endings
@@ -151,7 +151,7 @@ class Workshop:
         folder = self._folders.work / job.id
         try:
             job = self._with_earlier_result(job)
-            products = await run_stages(work_on(job, self._folders), self._lanes, lambda progress: self._follow(job.id, progress))
+            products = await run_stages(self._work_on(job), self._lanes, lambda progress: self._follow(job.id, progress))
             return await self._deliver(job, folder, products)
         except asyncio.CancelledError:
             if job.id in self._to_cancel:
@@ -169,6 +169,9 @@ class Workshop:
         except Exception as error:  # noqa: BLE001 - a fault of ours must cost this job an attempt, not the daemon its life
             logger.exception("the job failed")
             return self._failed(self._current(job), WorkerError(f"Trax failed on this recording: {unforeseen(error)}."))
+
+    def _work_on(self, job: Job) -> Work:
+        return work_on(job, self._folders, self._settings.retries.max_attempts)
 
     async def _deliver(self, job: Job, folder: Path, products: Products) -> Job:
         """Put the result into the outbox; returns the job as it is from then on."""
