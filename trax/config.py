@@ -165,6 +165,11 @@ class JobSettings(_Section):
     domain: Domain = Domain()
     output: Output = Output()
 
+    @property
+    def wants_second_pass(self) -> bool:
+        """Whether a second pass is asked for, not only taken where the models for it are there."""
+        return self.stages.refine is True or (self.stages.refine == "auto" and self.asr.refine_model != "auto")
+
 
 class Settings(JobSettings):
     """Everything that can be set. Paths are as written; the `*_folder` properties make them absolute."""

@@ -119,6 +119,13 @@ def test_no_speaker_model_is_needed_where_nobody_asks_who_spoke() -> None:
     assert {check.subject for check in checks.models([WHISPER, VAD], settings)} == {"transcription", "voice activity"}
 
 
+def test_a_second_pass_that_is_asked_for_and_cannot_be_is_a_warning() -> None:
+    asked = Settings(stages=Stages(refine=True))
+    alone, both = {"asr": "small", "vad": "silero"}, {"asr": "small", "refine": "huge", "vad": "silero"}
+    assert [(check := checks.second_pass(chosen, asked)) and check.level for chosen in (alone, both, {})] == ["warning", "ok", None]
+    assert checks.second_pass(alone, Settings()) is None
+
+
 def test_a_library_that_does_not_load_is_a_problem() -> None:
     good = {"name": "av", "version": "18", "problem": None}
     assert checks.libraries([good]).level == "ok"

@@ -63,3 +63,11 @@ def test_a_second_pass_that_fails_for_good_leaves_the_words_of_the_first_and_can
         traxd.wait_until(lambda: traxd.transcript("digits")["refinements"] != [], PATIENCE)
         assert traxd.wait_for("digits.ogg").status is Status.COMPLETED
         assert not [each for each in traxd.transcript("digits")["warnings"] if "second pass" in each]
+
+
+def test_no_second_pass_is_shown_where_there_was_no_model_for_it(tmp_path: Path) -> None:
+    with Traxd(tmp_path / "root", WORDS) as traxd:
+        traxd.put(DIGITS, "digits.ogg")
+        done = traxd.wait_for("digits.ogg")
+        assert "refine" in done.stages
+        assert traxd.ask("show", job=done.id)["stages"] == ["plan", "decode", "vad", "transcribe"]

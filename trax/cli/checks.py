@@ -198,5 +198,19 @@ def models(installed: Sequence[Mapping[str, Any]], settings: Settings) -> list[C
     return checks
 
 
+def second_pass(chosen: Mapping[str, str], settings: Settings) -> Check | None:
+    """Whether a second pass that the settings ask for can be; None where nobody asks. `chosen` are the models by role, none if none fit."""
+    if not (chosen and settings.wants_second_pass):
+        return None
+    if "refine" in chosen:
+        return Check("ok", "second pass", f"{chosen['asr']}, then {chosen['refine']}")
+    return Check(
+        "warning",
+        "second pass",
+        f"asked for, and no better model goes with {chosen['asr']}: recordings are heard once",
+        "`trax-ctl models list` shows which models go together, `trax-ctl models pull` brings them; or set stages.refine to auto.",
+    )
+
+
 def _present(subject: str, names: Sequence[str], advice: str) -> Check:
     return Check("ok", subject, ", ".join(names)) if names else Check("problem", subject, "no model is installed", advice)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import json
 import os
 import platform
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from trax.cli.client import ask
 from trax.cli.settings import load
 from trax.cli.terminal import Terminal
 from trax.cli.tools import tool
-from trax.config import Settings
+from trax.config import Settings, snapshot
 from trax.errors import ConfigError, DaemonAbsent, DaemonBusy, TraxError
 from trax.jobs.damaged import kept_beside
 from trax.jobs.folders import StateFolders
@@ -100,6 +101,9 @@ def _models(settings: Settings) -> Iterator[Check]:
         yield checks.libraries(facts["libraries"])
         yield checks.sandbox(facts["defences"])
         yield from checks.models(facts["models"], settings)
+        chosen = tool(settings, "models", "list", json.dumps(snapshot(settings)))["chosen"]
+        if (second := checks.second_pass(chosen, settings)) is not None:
+            yield second
         for finding in facts["findings"]:
             yield Check("warning", "models", f"{finding['model']}: {finding['what']}", finding["advice"])
     except TraxError as error:

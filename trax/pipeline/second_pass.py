@@ -29,8 +29,7 @@ def on_second_pass(models: Mapping[str, Mapping[str, Any]], settings: JobSetting
     if error is not None:
         yield FAILED.format(why=error.what.rstrip("."))
         return
-    is_asked_for = settings.stages.refine is True or (settings.stages.refine and settings.asr.refine_model != "auto")
-    if is_asked_for and "refine" not in models:
+    if settings.wants_second_pass and "refine" not in models:
         first = models.get("asr", {})
         is_whisper = first.get("engine") == "whisper"
         lacking = f"a better model beside {first.get('name')}" if is_whisper else "two Whisper models that go together"

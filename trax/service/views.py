@@ -13,7 +13,9 @@ from trax.jobs.folders import StateFolders
 from trax.jobs.job import Job, Status
 from trax.jobs.ledger import Ledger
 from trax.jobs.outputs import ERROR_ENDING
+from trax.pipeline import artefacts
 from trax.pipeline.lanes import WorkerView
+from trax.pipeline.stages import PLAN, STAGES, stages_with
 
 #: How many jobs a status lists: of those that wait, and of the finished and the failed ones.
 _QUEUED, _RECENT = 50, 10
@@ -95,12 +97,21 @@ def job_details(job: Job, state: StateFolders, outbox: Path) -> dict[str, Any]:
     return {
         **job_view(job),
         "media_id": job.media_id,
-        "stages": list(job.stages),
+        "stages": _stages(job, folder),
         "settings_hash": job.settings_hash,
         "settings": dict(job.settings),
         "folder": None if folder is None else str(folder),
         "outputs": [printable(name) for name in names if (outbox / name).is_file()],
     }
+
+
+def _stages(job: Job, folder: Path | None) -> list[str]:
+    """The stages of a job; once its models are chosen, without a second pass for which there was none."""
+    plan = artefacts.read(folder, PLAN) if folder is not None else None
+    if plan is None:
+        return list(job.stages)
+    there = {stage.name for stage in stages_with(plan.result, STAGES)}
+    return [name for name in job.stages if name in there]
 
 
 def _safe(error: Mapping[str, Any]) -> dict[str, Any]:
