@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from trax.asr import stock_phrases
 from trax.asr.evidence import evidence_of
-from trax.asr.hallucinations import DOUBTFUL_LOOP, LOOP, MONOTONOUS, NOBODY, ODD, RATE, STOCK, UNHEARD, sifted
+from trax.asr.hallucinations import DOUBTFUL_LOOP, LOOP, MONOTONOUS, NOBODY, ODD, RATE, STOCK, UNHEARD, UNSURE, sifted
 from trax.asr.repeats import bare
 from trax.asr.tokens import Token, words_of
 from trax.transcript import Segment, Span
@@ -63,7 +63,14 @@ def test_a_word_placed_a_little_beside_its_sound_stays():
 def test_nobody_speaks_and_the_model_is_unsure():
     assert reasons(said("one two", probability=0.3, no_speech=0.8)) == [NOBODY]
     assert reasons(said("one two", probability=0.9, no_speech=0.8)) == [None]
-    assert reasons(said("one two and so on", probability=0.3), said("four", 4)) == [None, None]
+    assert reasons(said("one two and so on", probability=0.3), said("four five six seven eight nine", 2.5)) == [None, None]
+
+
+def test_a_stretch_between_silences_of_which_the_model_is_unsure_goes_whole():
+    babble = said("six nine", 10, probability=0.4), said("two", 11.5, probability=0.7), said("six six", 12.5, probability=0.4)
+    before, after = said("one two three"), said("four", 20, probability=0.4)
+    assert reasons(before, *babble, after) == [None, UNSURE, UNSURE, UNSURE, None]
+    assert reasons(before, *babble, said("four five six seven eight nine", 15)) == [None] * 5  # refined, where a better model is there
 
 
 def test_a_loop_faster_than_speech():

@@ -22,10 +22,10 @@ def segment(*words: Word, evidence: Evidence | None = GOOD) -> Segment:
     return Segment(words[0].start, words[-1].end, words, evidence=evidence)
 
 
-def said(text: str, *, score: float = 0.9, at: float = 0.0, evidence: Evidence | None = GOOD) -> Recognition:
-    """One segment of words, a slot each; "-" leaves a slot empty, "?" after a word makes it unsure."""
+def said(text: str, *, unsure: float = 0.3, at: float = 0.0, evidence: Evidence | None = GOOD) -> Recognition:
+    """One segment of words, a slot each; "-" leaves a slot empty, "?" after a word makes its score `unsure`."""
     words = [
-        Word(each.strip("?"), at + SLOT * index + 0.05, at + SLOT * index + 0.45, 0.3 if each.endswith("?") else score)
+        Word(each.strip("?"), at + SLOT * index + 0.05, at + SLOT * index + 0.45, unsure if each.endswith("?") else 0.9)
         for index, each in enumerate(text.split())
         if each != "-"
     ]
@@ -42,8 +42,8 @@ VOICE = (Span(0.0, 4.0),)
 FIRST = said("a b c? d? e? f g h")
 
 
-def second(text: str, *, score: float = 0.9, evidence: Evidence = GOOD) -> Recognition:
-    return said(text, score=score, at=DOUBT.span.start, evidence=evidence)
+def second(text: str, *, unsure: float = 0.3, evidence: Evidence = GOOD) -> Recognition:
+    return said(text, unsure=unsure, at=DOUBT.span.start, evidence=evidence)
 
 
 def test_a_surer_hearing_replaces_what_is_in_doubt_and_nothing_else():
@@ -69,8 +69,8 @@ def test_each_word_keeps_the_evidence_of_the_hearing_it_is_from():
 @pytest.mark.parametrize(
     ("heard", "why"),
     [
-        (second("b x y z f", score=0.3), "not surer"),
-        (second("b x y z f", score=0.2), "not surer"),
+        (second("b x? y? z? f"), "not surer"),
+        (second("b x? y? z? f", unsure=0.2), "not surer"),
         (second("b - - - f"), "not surer"),
         (second("b x y z f", evidence=LOOP), "repeats itself"),
         (Recognition("en", (segment(Word("b", 0.55, 1.48, 0.9), *second("- - y z f").segments[0].words),)), "on the other side"),
@@ -103,7 +103,7 @@ def test_what_seemed_lonely_only_because_the_spans_were_heard_alone_is_no_invent
 
 
 def test_a_word_that_was_left_out_is_found():
-    result = revised(said("a b c - e f g h"), [DOUBT], second("b c d e f", score=0.85), (Span(0.0, 4.0),))
+    result = revised(said("a b c - e f g h"), [DOUBT], second("b? c? d? e? f?", unsure=0.85), (Span(0.0, 4.0),))
     assert text(result) == "a b c d e f g h"
 
 
