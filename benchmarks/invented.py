@@ -81,7 +81,7 @@ def heard(engine: Engine, pcm: Pcm, speech: Sequence[Span]) -> Recognition:
 
 def heard_twice(fast: Recognition, better: Engine, pcm: Pcm, speech: Sequence[Span]) -> Recognition:
     """The second pass, with the settings' threshold."""
-    return refine(fast, better, pcm, speech, _options(), JobSettings().confidence_threshold, lambda _: None, lambda: False)
+    return refine(fast, better, pcm, speech, _options(), JobSettings().asr.refine_threshold, lambda _: None, lambda: False)
 
 
 def _options() -> Options:

@@ -8,6 +8,7 @@ threshold. Also: how true the scores of the words are, what of the errors is dou
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,7 +25,7 @@ from speech_data import REPOSITORY, is_quick, require_data
 from surroundings import NOISY, SURROUNDINGS
 from timed_alignment import Pair, aligned
 from two_passes_page import section, tables
-from two_passes_result import BETTER, BOTH, FAST, Result, Way, score_error, time_errors, total
+from two_passes_result import BETTER, BOTH, FAST, THRESHOLD, THRESHOLDS, Result, Way, score_error, time_errors, total
 
 from trax.asr.doubt import Doubt, doubtful_spans
 from trax.asr.engine import Options
@@ -32,12 +33,10 @@ from trax.asr.refine import refine
 from trax.asr.whisper import Whisper
 from trax.audio.silero import Silero
 from trax.audio.vad import find_speech
-from trax.config import JobSettings
 from trax.models.silero import weights
 from trax.transcript import Recognition
 
 _WINDOWS, _QUICK_WINDOWS = 60, 3
-_THRESHOLD = JobSettings().confidence_threshold
 #: One thread, so that processor time is what was worked, on a busy machine too; the words are those of any number.
 _OPTIONS = Options("en", threads=1)
 
@@ -48,15 +47,15 @@ def hear(recording: Recording, fast: Whisper, better: Whisper, silero: Silero) -
         speech = find_speech(pcm, silero, lambda _: None)
         first, fast_work = _worked(lambda: fast.transcribe(pcm, speech, _OPTIONS, lambda _: None, lambda: False))
         second, better_work = _worked(lambda: better.transcribe(pcm, speech, _OPTIONS, lambda _: None, lambda: False))
-        both, refining = _worked(lambda: refine(first, better, pcm, speech, _OPTIONS, _THRESHOLD, lambda _: None, lambda: False))
-        doubts = doubtful_spans(first, speech, pcm.duration, _THRESHOLD)
+        both, refining = _worked(lambda: refine(first, better, pcm, speech, _OPTIONS, THRESHOLD, lambda _: None, lambda: False))
+        doubts = {threshold: doubtful_spans(first, speech, pcm.duration, threshold) for threshold in THRESHOLDS}
     pairs = {name: aligned(recording.said, words_in(heard)) for name, heard in ((FAST, first), (BETTER, second), (BOTH, both))}
     work = {FAST: fast_work, BETTER: better_work, BOTH: fast_work + refining}
     return Result(
         {name: Way(pairs[name], work[name]) for name in pairs},
-        tuple(_is_in_core(pair, doubts) for pair in pairs[FAST]),
+        tuple(_doubted_from(pair, doubts) for pair in pairs[FAST]),
         audio=pcm.duration,
-        refined=sum(doubt.span.duration for doubt in doubts),
+        refined=sum(doubt.span.duration for doubt in doubts[THRESHOLD]),
     )
 
 
@@ -66,8 +65,9 @@ def _worked(transcribe: Callable[[], Recognition]) -> tuple[Recognition, float]:
     return recognition, time.process_time() - begun
 
 
-def _is_in_core(pair: Pair, doubts: Iterable[Doubt]) -> bool:
-    return any(doubt.core.start <= pair.time < doubt.core.end for doubt in doubts)
+def _doubted_from(pair: Pair, doubts: Mapping[float, Iterable[Doubt]]) -> float:
+    within = (threshold for threshold, each in doubts.items() if any(doubt.core.start <= pair.time < doubt.core.end for doubt in each))
+    return min(within, default=math.inf)
 
 
 def goal_values(results: Mapping[str, Result]) -> tuple[dict[str, float], dict[str, str]]:
@@ -81,8 +81,8 @@ def goal_values(results: Mapping[str, Result]) -> tuple[dict[str, float], dict[s
         "two_passes_clean_accuracy": accuracy,
         "two_passes_clean_accuracy_strived_for": accuracy,
         "word_scores_calibration_error": max(score_error(everyone.ways[name].pairs) for name in (FAST, BOTH)),
-        "doubt_errors_held": 100 * noisy.errors_doubted,
-        "doubt_words": 100 * noisy.words_doubted,
+        "doubt_errors_held": 100 * noisy.errors_doubted(),
+        "doubt_words": 100 * noisy.words_doubted(),
         "word_times_median_ms": max(float(np.median(each)) for each in off),
         "word_times_p95_ms": max(float(np.percentile(each, 95)) for each in off),
     }
@@ -111,7 +111,7 @@ def main() -> int:
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put the section into this page, such as docs/accuracy.md")
     asked = parser.parse_args()
     results = dict(measure(require_data(), asked.windows))
-    machine, command = this_machine(), ("QUICK=1 " if is_quick() else "") + "make accuracy"
+    machine, command = this_machine(), f"python benchmarks/two_passes.py --windows {asked.windows}"
     text = tables(results)
     print(f"machine: {machine}\n\n{text}\n")
     if asked.write:

@@ -8,7 +8,7 @@ import numpy as np
 from calibration import bins
 from machine import Machine
 from surroundings import NOISY, SURROUNDINGS
-from two_passes_result import BETTER, BOTH, FAST, Result, score_error, scores, time_errors, total
+from two_passes_result import BETTER, BOTH, FAST, THRESHOLDS, Result, score_error, scores, time_errors, total
 
 _ALL, _ALL_NOISE = "**all but the known**", "**all noise**"
 
@@ -33,7 +33,8 @@ def tables(results: Mapping[str, Result]) -> str:
     """Markdown: word error rates and work; doubt, scores and times; the reliability diagram of the scores of both passes."""
     everyone = total(results[name] for name in SURROUNDINGS)
     rows = {**results, _ALL: everyone}
-    doubted = {**results, _ALL_NOISE: total(results[name] for name in NOISY), _ALL: everyone}
+    noise = total(results[name] for name in NOISY)
+    doubted = {**results, _ALL_NOISE: noise, _ALL: everyone}
     return "\n".join(
         [
             "| bed | words | WER: fast | refine | both | heard again | work: fast | refine | both |",
@@ -43,6 +44,13 @@ def tables(results: Mapping[str, Result]) -> str:
             "| bed | errors doubted | words doubted | ECE: fast | both | starts | ends |",
             "|---|---:|---:|---:|---:|---:|---:|",
             *(_row(name, *_doubt_figures(result)) for name, result in doubted.items()),
+            "",
+            "| in noise, heard again what scores below | errors doubted | words doubted |",
+            "|---|---:|---:|",
+            *(
+                _row(f"{threshold:g}", f"{100 * noise.errors_doubted(threshold):.0f} %", f"{100 * noise.words_doubted(threshold):.0f} %")
+                for threshold in THRESHOLDS
+            ),
             "",
             "| score of both passes | words | mean score | right |",
             "|---|---:|---:|---:|",
@@ -82,8 +90,8 @@ def _error_figures(result: Result) -> tuple[str, ...]:
 def _doubt_figures(result: Result) -> tuple[str, ...]:
     fast, both = result.ways[FAST].pairs, result.ways[BOTH].pairs
     return (
-        f"{100 * result.errors_doubted:.0f} %",
-        f"{100 * result.words_doubted:.0f} %",
+        f"{100 * result.errors_doubted():.0f} %",
+        f"{100 * result.words_doubted():.0f} %",
         *(f"{score_error(pairs):.3f}" for pairs in (fast, both)),
         *(f"{np.median(each):.0f}, {np.percentile(each, 95):.0f}" for each in time_errors(both)),
     )

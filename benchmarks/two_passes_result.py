@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 from scoring import WordErrors
 from timed_alignment import Pair, errors
 
+from trax.config import JobSettings
+
 FAST, BETTER, BOTH = "fast", "refine", "both"
+#: The score below which words are heard again, as Trax comes; and those that are looked at beside it.
+THRESHOLD = JobSettings().asr.refine_threshold
+THRESHOLDS = tuple(sorted({0.5, 0.6, 0.7, 0.8, 0.9, 0.95, THRESHOLD}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,29 +39,27 @@ class Way:
 class Result:
     """What all ways made of a bed.
 
-    `audio` and `refined` are seconds, of sound and of what was heard a second time; `is_doubted` says of each pair of the fast model
-    whether the second pass might have replaced it: whether its time is in the core of a doubt.
+    `audio` and `refined` are seconds, of sound and of what was heard a second time; `doubted_from` says of each pair of the fast model
+    from which of `THRESHOLDS` on the second pass may replace it: when its time is in the core of a doubt. Infinite: from none.
     """
 
     ways: Mapping[str, Way]
-    is_doubted: tuple[bool, ...] = ()
+    doubted_from: tuple[float, ...] = ()
     audio: float = 0.0
     refined: float = 0.0
 
     def __add__(self, other: Result) -> Result:
         ways = {name: self.ways[name] + other.ways[name] for name in self.ways}
-        return Result(ways, self.is_doubted + other.is_doubted, self.audio + other.audio, self.refined + other.refined)
+        return Result(ways, self.doubted_from + other.doubted_from, self.audio + other.audio, self.refined + other.refined)
 
-    @property
-    def errors_doubted(self) -> float:
+    def errors_doubted(self, threshold: float = THRESHOLD) -> float:
         """The share of the fast model's errors that is doubted; 1 where it made none."""
-        wrong = [doubted for pair, doubted in zip(self.ways[FAST].pairs, self.is_doubted, strict=True) if not pair.is_right]
+        wrong = [start <= threshold for pair, start in zip(self.ways[FAST].pairs, self.doubted_from, strict=True) if not pair.is_right]
         return sum(wrong) / len(wrong) if wrong else 1.0
 
-    @property
-    def words_doubted(self) -> float:
+    def words_doubted(self, threshold: float = THRESHOLD) -> float:
         """The share of its words, and of those it missed, that is doubted."""
-        return sum(self.is_doubted) / max(1, len(self.is_doubted))
+        return sum(start <= threshold for start in self.doubted_from) / max(1, len(self.doubted_from))
 
 
 def total(results: Iterable[Result]) -> Result:

@@ -53,6 +53,7 @@ class Asr(_Section):
     engine: Literal["auto", "whisper", "pocketsphinx"] = "auto"
     fast_model: Name = "auto"
     refine_model: Name = "auto"
+    refine_threshold: Fraction = 0.75
     language: Language = "en"
     vocabulary: Annotated[tuple[Name, ...], AfterValidator(no_repeats)] = Field(default=(), strict=False)
 

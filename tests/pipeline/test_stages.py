@@ -112,9 +112,10 @@ def test_every_setting_a_stage_names_exists():
 
 
 def test_a_snapshot_from_before_a_key_was_known_has_its_default():
-    former = {name: value for name, value in SNAPSHOT.items() if name not in {"audio", "confidence_threshold"}}
+    former = {name: value for name, value in SNAPSHOT.items() if name != "audio"}
+    former["asr"] = {name: value for name, value in SNAPSHOT["asr"].items() if name != "refine_threshold"}
     assert setting(former, "audio.noise_reduction") is False
-    assert setting(former, "confidence_threshold") == Settings().confidence_threshold
+    assert setting(former, "asr.refine_threshold") == Settings().asr.refine_threshold
     assert changed(settings=former) == set()
 
 
@@ -130,10 +131,10 @@ def test_a_setting_changes_the_stamps_of_the_stages_that_name_it_and_of_those_af
 def test_what_decides_each_stage_by_its_settings():
     assert changed(settings=with_setting("diarize.max_speakers", 3)) == {"cluster"}
     assert changed(settings=with_setting("asr.vocabulary", ["Trax"])) == {"transcribe", "refine"}
-    assert changed(settings=with_setting("confidence_threshold", 0.9)) == {"refine"}, "the first pass hears the same"
+    assert changed(settings=with_setting("asr.refine_threshold", 0.9)) == {"refine"}, "the first pass hears the same"
     assert changed(settings=with_setting("asr.fast_model", "base")) == {"plan"}, "what it makes of the plan counts, not why"
     assert changed(settings=with_setting("audio.noise_reduction", value=True)) == followers(DECODE), "voices are told apart by what is left"
-    assert changed(settings=with_setting("accuracy_threshold", 0.1)) == set()
+    assert changed(settings=with_setting("accuracy_threshold", 0.1)) == changed(settings=with_setting("confidence_threshold", 0.9)) == set()
 
 
 @pytest.mark.parametrize(

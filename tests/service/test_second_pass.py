@@ -9,7 +9,8 @@ from rig import PATIENCE, WORDS, Traxd, stamps
 from trax.jobs.job import Status
 
 DIGITS = Path(__file__).resolve().parents[2] / "demo" / "digits.ogg"
-TWICE = {**WORDS, "asr": {"fast_model": "digits-fast"}, "stages": {"refine": True, "diarize": False}}
+#: Both passes, with every word in doubt.
+TWICE = {**WORDS, "asr": {"fast_model": "digits-fast", "refine_threshold": 1.0}, "stages": {"refine": True, "diarize": False}}
 
 
 def first_pass(folder: Path) -> dict[str, tuple[int, int]]:
@@ -17,8 +18,7 @@ def first_pass(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 def test_when_the_worker_or_the_daemon_dies_in_the_second_pass_the_first_is_not_repeated(tmp_path: Path) -> None:
-    settings = {**TWICE, "confidence_threshold": 1.0}  # every word is in doubt
-    with Traxd(tmp_path / "root", settings) as traxd:
+    with Traxd(tmp_path / "root", TWICE) as traxd:
         traxd.put(DIGITS, "digits.ogg")
         job = traxd.wait_for_stage("digits.ogg", "refine")
         made = first_pass(traxd.folder("work", job))
@@ -30,7 +30,7 @@ def test_when_the_worker_or_the_daemon_dies_in_the_second_pass_the_first_is_not_
         assert first_pass(traxd.folder("work", job)) == made
         traxd.kill()
 
-    with Traxd(tmp_path / "root", settings) as traxd:
+    with Traxd(tmp_path / "root", TWICE) as traxd:
         done = traxd.wait_for("digits.ogg")
         assert done.status is Status.COMPLETED, traxd.log_tail()
         kept = first_pass(traxd.folder("archive", done))
@@ -43,7 +43,7 @@ def test_when_the_worker_or_the_daemon_dies_in_the_second_pass_the_first_is_not_
 
 
 def test_a_second_pass_that_fails_for_good_leaves_the_words_of_the_first_and_can_be_asked_for_again(tmp_path: Path) -> None:
-    settings = {**TWICE, "confidence_threshold": 1.0, "retries": {"first_delay_seconds": 0.1, "max_attempts": 2}}
+    settings = {**TWICE, "retries": {"first_delay_seconds": 0.1, "max_attempts": 2}}
     with Traxd(tmp_path / "root", settings) as traxd:
         traxd.put(DIGITS, "digits.ogg")
         for attempt in (1, 2):

@@ -12,7 +12,7 @@ import av
 import numpy as np
 import pytest
 
-from trax.config import Settings, settings_hash, snapshot
+from trax.config import Asr, Settings, settings_hash, snapshot
 from trax.formats import json_, srt, vtt
 from trax.models.catalogue import catalogue
 from trax.models.model import Model
@@ -57,7 +57,7 @@ def outputs(task, tmp_path, noisy_talk) -> Callable[..., tuple[Recognition, dict
         folder = tmp_path / f"run-{len(list(tmp_path.glob('run-*')))}"
         folder.mkdir()
         (folder / "pcm.raw").write_bytes(noisy_talk)
-        settings = Settings(confidence_threshold=0.99)
+        settings = Settings(asr=Asr(refine_threshold=0.99))
         models = task(0, "plan")["models"] | {
             "asr": whisper("first", fast),
             "refine": whisper("second", shipped("models") / catalogue()["digits"].files[0].name),

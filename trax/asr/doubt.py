@@ -17,9 +17,9 @@ from trax.transcript import Evidence, Recognition, Span, Word
 #: Seconds: a Whisper window of 30 s with room for the padding at its end.
 LONGEST = 28.0
 #: Seconds without words or voice to which what is in doubt grows: words that run into each other are heard wrong together.
-PAUSE = 0.2
+PAUSE = 0.1
 #: Seconds that it grows at most for that.
-FARTHEST_PAUSE = 2.0
+FARTHEST_PAUSE = 1.0
 #: Seconds of sound on each side of what is in doubt; less where the recording ends or a pause of `UTTERANCE_PAUSE` comes first.
 CONTEXT = 0.5
 #: Seconds that the context may grow beyond that, to end in a pause.

@@ -69,7 +69,7 @@ TRANSCRIBE = Stage(
     needs=("pcm", "vad"),
     settings=("asr.language", "asr.vocabulary"),
     models=("asr",),
-    version=4,
+    version=5,
     weight=75,
 )
 REFINE = Stage(
@@ -78,9 +78,9 @@ REFINE = Stage(
     makes="refined",
     file="refined.json",
     needs=("pcm", "vad", "fast"),
-    settings=("asr.language", "asr.vocabulary", "confidence_threshold"),
+    settings=("asr.language", "asr.vocabulary", "asr.refine_threshold"),
     models=("refine",),
-    version=2,
+    version=3,
     weight=40,
 )
 EMBED = Stage("embed", Lane.DIARIZE, makes="embeddings", file="embeddings.npz", needs=("pcm", "vad"), models=("embedding",), weight=15)

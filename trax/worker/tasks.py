@@ -107,7 +107,7 @@ class Worker:
 
         fast = recognition_from_plain(json.loads(task.input("fast").read_bytes()))
         with Pcm(task.input("pcm")) as pcm, self._cache.using(task.models["refine"]) as engine:
-            threshold = task.settings.confidence_threshold
+            threshold = task.settings.asr.refine_threshold
             refined = refine(fast, engine, pcm, task.speech(), self._options(task), threshold, on_progress, is_cancelled)
         task.write_json(recognition_to_plain(refined))
         return {"refined_seconds": round(sum(each.span.duration for each in refined.refinements), 3)}
