@@ -10,10 +10,13 @@
     │   ├── DamagedRecording       the media library gives up on it
     │   └── NoAudio                a sound container without a sound track
     ├── ModelError             a model is missing, damaged or of the wrong kind
-    │   └── ModelUnreachable       where it comes from cannot be reached; another attempt can help
+    │   ├── ModelUnreachable       where it comes from cannot be reached; another attempt can help
+    │   └── LibraryChanged         what was to run it is not there any more; another attempt can help
+    ├── EngineError            whisper.cpp could not be built for this machine, or what was built is not to be trusted
     ├── WorkerError            a worker process failed; another attempt can help
     │   ├── WorkerCrashed          it ended by itself or by a signal
     │   ├── WorkerOutOfMemory      it needed more memory than it is allowed
+    │   ├── WorkerOutdated         it has loaded another build of a library than the task needs
     │   └── WorkerHung             it made no progress for too long
     ├── StorageError           the disk refused; another attempt can help
     │   └── DiskFull               no room
@@ -145,6 +148,21 @@ class ModelUnreachable(ModelError):
     default_advice = "Check the network and try again: what has come is kept."
 
 
+class LibraryChanged(ModelError):
+    """The build of whisper.cpp that a job was to use is not there any more; the next attempt takes what is."""
+
+    code = "library-changed"
+    permanent = False
+    default_advice = "Trax tries again by itself."
+
+
+class EngineError(TraxError):
+    """whisper.cpp could not be built for this machine, or what was built is not to be trusted: the one that comes with Trax is used."""
+
+    code = "engine"
+    default_advice = "Trax goes on with the whisper.cpp that comes with it."
+
+
 class WorkerError(TraxError):
     """A worker process failed; another attempt can help."""
 
@@ -163,6 +181,12 @@ class WorkerOutOfMemory(WorkerError):
     """A worker needed more memory than it is allowed."""
 
     code = "worker-memory"
+
+
+class WorkerOutdated(WorkerError):
+    """A worker has loaded another build of a library than its task needs; a fresh one can do it."""
+
+    code = "worker-outdated"
 
 
 class WorkerHung(WorkerError):

@@ -22,6 +22,7 @@ from trax.asr.evidence import evidence_of
 from trax.asr.fallback import TEMPERATURES, Allowance, Quality
 from trax.asr.hallucinations import sifted
 from trax.asr.language import spread, voted
+from trax.asr.library import Library
 from trax.asr.sound import quietest_in, samples_of
 from trax.asr.tokens import words_of
 from trax.asr.whisper_cpp import Decoding, Heard, WhisperCpp
@@ -61,7 +62,7 @@ class Whisper:
         if context not in ("full", "window"):
             raise ModelError(f"The model's setting `encoder_context` must be full or window, not {context!r}.")
         self._follows_window = context == "window"
-        self._whisper = WhisperCpp(model.path)
+        self._whisper = WhisperCpp(model.path, Library.from_plain(model.library))
 
     def transcribe(
         self,

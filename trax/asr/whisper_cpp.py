@@ -12,35 +12,22 @@ What is true of whisper.cpp 1.8 and matters here:
 
 from __future__ import annotations
 
-import atexit
 import ctypes
-import threading
 import weakref
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trax.asr.library import Library, bindings, log, wheel
 from trax.asr.tokens import Token
 from trax.audio.pcm import SAMPLE_RATE
 from trax.errors import ModelError, WorkerError
 
 _SHORTEST_INPUT = 1.25  # seconds; whisper.cpp ignores what is shorter than one
 _NEVER = 2.0  # a probability that none exceeds
-
-
-class _Log(threading.local):
-    """What whisper.cpp said last in each thread: one model may be loaded while another is at work."""
-
-    def __init__(self) -> None:
-        self.lines: deque[str] = deque(maxlen=50)
-
-
-_log = _Log()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +65,14 @@ class Heard:
 
 
 class WhisperCpp:
-    """A model in whisper.cpp. Raises ModelError when it is refused."""
+    """A model in a build of whisper.cpp, the wheel's unless said.
 
-    def __init__(self, path: str) -> None:
+    Raises ModelError when it is refused, and as `trax.asr.library.bindings`.
+    """
+
+    def __init__(self, path: str, library: Library | None = None) -> None:
         self._path = path
+        self._library = library or wheel()
         self._load()
 
     def hear(self, samples: NDArray[np.float32], decoding: Decoding, is_stopped: Callable[[], bool]) -> Heard:
@@ -104,7 +95,7 @@ class WhisperCpp:
         if is_stopped():
             return Heard((), 0.0)
         if status:
-            raise WorkerError(f"whisper.cpp failed with status {status}: {' '.join(list(_log.lines)[-3:])}")
+            raise WorkerError(f"whisper.cpp failed with status {status}: {' '.join(list(log.lines)[-3:])}")
         segments = tuple(self._segments())
         if not segments:
             return Heard((), 0.0)
@@ -120,11 +111,11 @@ class WhisperCpp:
         self._cpp.whisper_pcm_to_mel(self._context, samples, len(samples), threads)
         likely = np.zeros(self._cpp.whisper_lang_max_id() + 1, dtype=np.float32)
         if self._cpp.whisper_lang_auto_detect(self._context, 0, threads, likely) < 0:
-            raise WorkerError(f"whisper.cpp cannot tell the language: {' '.join(list(_log.lines)[-3:])}")
+            raise WorkerError(f"whisper.cpp cannot tell the language: {' '.join(list(log.lines)[-3:])}")
         return {str(self._cpp.whisper_lang_str(index)): float(value) for index, value in enumerate(likely)}
 
     def _load(self) -> None:
-        self._cpp, self._context = _load(self._path)
+        self._cpp, self._context = _load(self._path, self._library)
         self._free = weakref.finalize(self, self._cpp.whisper_free, self._context)  # the bindings leave the memory to us
         self._logits = _logits_function(self._cpp, self._context)
         self._is_new = True
@@ -172,7 +163,7 @@ class WhisperCpp:
         if self._logits is None:
             return 0.0
         if self._cpp.whisper_decode(self._context, self._cpp.whisper_token_sot(self._context), 1, 0, threads):
-            raise WorkerError(f"whisper.cpp failed: {' '.join(list(_log.lines)[-3:])}")
+            raise WorkerError(f"whisper.cpp failed: {' '.join(list(log.lines)[-3:])}")
         logits = self._logits().astype(np.float64)
         powers = np.exp(logits - logits.max())
         mark = self._cpp.whisper_token_not(self._context) - 1  # <|nospeech|> stands before <|notimestamps|> in every vocabulary
@@ -194,24 +185,14 @@ def _padded(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.pad(samples, (0, max(0, int(_SHORTEST_INPUT * SAMPLE_RATE) - len(samples))))
 
 
-@cache
-def _bindings() -> Any:  # noqa: ANN401 - a module without types
-    import _pywhispercpp as cpp
-
-    cpp.whisper_log_set(lambda _level, text: _log.lines.append(str(text).strip()))
-    # called after Python is gone, the callback would bring the process down
-    atexit.register(cpp.whisper_log_set, None)
-    return cpp
-
-
-def _load(path: str) -> tuple[Any, Any]:
-    cpp = _bindings()
+def _load(path: str, library: Library) -> tuple[Any, Any]:
+    cpp = bindings(library)
     options = cpp.whisper_context_default_params()
     options.use_gpu = False
     options.flash_attn = False
-    _log.lines.clear()
+    log.lines.clear()
     context = cpp.whisper_init_from_file_with_params(path, options)
-    failed = [line for line in _log.lines if "failed" in line or "error" in line.lower()]
+    failed = [line for line in log.lines if "failed" in line or "error" in line.lower()]
     if failed:  # the bindings wrap a null pointer as if it were a model: only the log tells
         raise ModelError(f"whisper.cpp refuses the model: {failed[0]}.", file=path)
     return cpp, context

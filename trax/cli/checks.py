@@ -157,6 +157,17 @@ def libraries(found: Iterable[Mapping[str, Any]]) -> Check:
     return Check("ok", "libraries", ", ".join(f"{library['name']} {library['version']}" for library in listed))
 
 
+def engine(facts: Mapping[str, Any]) -> Check:
+    """Which whisper.cpp is used, and whether the one built for this machine is left out. `facts`: `used`, `build`, `refusal`."""
+    package = facts["used"]["package"]
+    if facts["refusal"]:
+        found = f"{package} as it comes with Trax; the one built for this machine is not used: {facts['refusal']}"
+        return Check("warning", "whisper.cpp", found, "trax-ctl engine build makes another, trax-ctl engine remove takes it away.")
+    if facts["build"] is None:
+        return Check("ok", "whisper.cpp", f"{package} as it comes with Trax; trax-ctl engine build makes a faster one for this machine")
+    return Check("ok", "whisper.cpp", f"{package}, built for this machine ({facts['build']['variant']})")
+
+
 def sandbox(defences: Mapping[str, Any]) -> Check:
     """What the kernel has to keep the decoder in, which meets what strangers made. `defences`: `landlock` (version, 0: none), `seccomp`."""
     there = [f"Landlock {defences['landlock']}"] if defences["landlock"] else []

@@ -99,6 +99,7 @@ def _models(settings: Settings) -> Iterator[Check]:
     try:
         facts = tool(settings, "doctor")
         yield checks.libraries(facts["libraries"])
+        yield checks.engine(facts["engine"])
         yield checks.sandbox(facts["defences"])
         yield from checks.models(facts["models"], settings)
         chosen = tool(settings, "models", "list", json.dumps(snapshot(settings)))["chosen"]

@@ -73,6 +73,10 @@ def _run(args: argparse.Namespace, terminal: Terminal) -> int:
             from trax.cli import models
 
             return models.run(args, terminal)
+        case "engine":
+            from trax.cli import engine
+
+            return engine.run(args, terminal)
         case unknown:
             raise AssertionError(f"{unknown} has a parser and no command")
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from trax import __version__
 from trax.cli.arguments import language, positive, setting
 from trax.cli.command import Help, Subparsers, add_shared, command
+from trax.cli.engine_parser import add_engine
 from trax.cli.models_parser import add_models
 
 EXIT_CODES = """exit codes:
@@ -46,12 +47,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The whole command line. The parsed namespace has `command` and, for `config` and `models`, `action`."""
+    """The whole command line. The parsed namespace has `command` and, for `config`, `models` and `engine`, `action`."""
     parser = argparse.ArgumentParser(prog="trax-ctl", description=_ABOUT, epilog=_EPILOG, formatter_class=Help, allow_abbrev=False)
     add_shared(parser, top=True)
     parser.add_argument("--version", action="version", version=f"trax-ctl {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
-    for add in (_status, _show, _retry, _cancel, _purge, _transcribe, _batch, _doctor, _config, add_models):
+    for add in (_status, _show, _retry, _cancel, _purge, _transcribe, _batch, _doctor, _config, add_models, add_engine):
         add(commands)
     return parser
 

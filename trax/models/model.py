@@ -25,7 +25,8 @@ class Model:
     "open" or names the narrow field the model knows, such as "digits". `languages` are ISO 639 codes, or "*" for any. `size` is in bytes.
     `settings` are what its card recommends and what its header tells, such as {"threshold": 0.35}. `pulled` tells what a model of the
     catalogue, pulled or added, was made of: {"from": address or folder, "files": {name: SHA-256 as it came}, "pinned": [names whose hash
-    nobody had published]}; it is empty for every other.
+    nobody had published]}; it is empty for every other. `library` tells, in a plan, which build of its engine's library runs a Whisper
+    model (see `trax.asr.library`), since that decides its words; it is empty everywhere else.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Model:
     size: int
     settings: Mapping[str, Any] = field(default_factory=dict)
     pulled: Mapping[str, Any] = field(default_factory=dict)
+    library: Mapping[str, Any] = field(default_factory=dict)
 
     def speaks(self, language: str) -> bool:
         """Whether the model takes speech in `language` (an ISO 639 code)."""
@@ -53,7 +55,8 @@ class Model:
 
     def to_plain(self) -> dict[str, Any]:
         """The model as JSON-ready values."""
-        return {**asdict(self), "languages": list(self.languages), "settings": dict(self.settings), "pulled": dict(self.pulled)}
+        mappings = {"settings": dict(self.settings), "pulled": dict(self.pulled), "library": dict(self.library)}
+        return {**asdict(self), "languages": list(self.languages), **mappings}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Model:
@@ -63,9 +66,10 @@ class Model:
             raise ValueError(f"{kind!r} is no kind of model")
         if engine not in get_args(EngineName):
             raise ValueError(f"{engine!r} is no engine")
-        path, sha256, settings, pulled = plain["path"], plain["sha256"], plain["settings"], plain.get("pulled", {})
-        if not isinstance(settings, Mapping) or not isinstance(pulled, Mapping):
-            raise TypeError("settings or pulled is not a mapping")
+        path, sha256, settings = plain["path"], plain["sha256"], plain["settings"]
+        pulled, library = plain.get("pulled", {}), plain.get("library", {})
+        if not all(isinstance(each, Mapping) for each in (settings, pulled, library)):
+            raise TypeError("settings, pulled or library is not a mapping")
         if isinstance(plain["languages"], str):
             raise TypeError("languages is not a list")
         return cls(
@@ -82,4 +86,5 @@ class Model:
             size=int(plain["size"]),
             settings={str(key): value for key, value in settings.items()},
             pulled={str(key): value for key, value in pulled.items()},
+            library={str(key): value for key, value in library.items()},
         )

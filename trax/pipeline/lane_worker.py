@@ -62,6 +62,13 @@ class LaneWorker:
 
     async def perform(self, task: StageTask, on_progress: OnProgress) -> dict[str, Any]:
         """Have the task done. Raises as `Lanes.run`."""
+        try:
+            return await self._perform(task, on_progress)
+        except errors.WorkerOutdated:  # another build of whisper.cpp is used from this job on
+            await self.close()
+            return await self._perform(task, on_progress)
+
+    async def _perform(self, task: StageTask, on_progress: OnProgress) -> dict[str, Any]:
         await self._stop_listening()
         child = self.child or await self._start()
         task_id = next(self._ids)

@@ -156,8 +156,12 @@ def stamp(
 
 
 def model_identity(model: Mapping[str, Any]) -> dict[str, Any]:
-    """A model without where it lies and where it came from: moved, on another machine, or pulled from another place, it is the same."""
-    return {key: value for key, value in model.items() if key not in {"path", "pulled"}}
+    """A model without where it lies and where it came from: moved, on another machine, or pulled from another place, it is the same.
+
+    What runs it is part of it: another build of whisper.cpp may hear another word.
+    """
+    library = {key: value for key, value in model.get("library", {}).items() if key != "path"}
+    return {**{key: value for key, value in model.items() if key not in {"path", "pulled", "library"}}, "library": library}
 
 
 def still_to_run(stages: Sequence[Stage], valid: Collection[str], kept: Collection[str], wanted: Collection[str]) -> tuple[Stage, ...]:

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from trax.asr.native import chosen, folder_beside
 from trax.models.store import survey
 from trax.worker.loading import load
 from trax.worker.sandbox import defences
@@ -32,7 +33,7 @@ def facts(state_models: Path) -> dict[str, Any]:
 
     Returns:
         `libraries`: [{"name", "version", "problem"}], `cpu`: see `cpu_facts`, `defences`: see `trax.worker.sandbox.Defences`,
-        `models`: [{"name", "kind", "engine", "scope", "problem"}],
+        `engine`: see `engine_facts`, `models`: [{"name", "kind", "engine", "scope", "problem"}],
         `findings`: what lies among the models and cannot be used. `problem` is None where all is well.
     """
     found = survey(state_models)
@@ -43,6 +44,7 @@ def facts(state_models: Path) -> dict[str, Any]:
         ],
         "cpu": cpu_facts(_cpuinfo(), len(os.sched_getaffinity(0))),
         "defences": asdict(defences()),
+        "engine": engine_facts(state_models),
         "models": [
             {
                 "name": model.name,
@@ -55,6 +57,12 @@ def facts(state_models: Path) -> dict[str, Any]:
         ],
         "findings": [{"model": one.model, "what": one.what, "advice": one.advice, "file": one.file} for one in found.findings],
     }
+
+
+def engine_facts(state_models: Path) -> dict[str, Any]:
+    """Which whisper.cpp is used: `used` (a Library), `build` (what is known of the one of this machine), `refusal` (why not that one)."""
+    choice = chosen(folder_beside(state_models))
+    return {"used": choice.library.to_plain(), "build": choice.build and choice.build.to_plain(), "refusal": choice.refusal}
 
 
 def cpu_facts(cpuinfo: str, usable: int) -> dict[str, Any]:

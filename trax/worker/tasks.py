@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from loguru import logger
 
 from trax import files
 from trax.asr.engine import Options
@@ -69,6 +71,8 @@ class Worker:
     def __init__(self, cache: Cache, threads: int) -> None:
         self._cache = cache
         self._threads = threads
+        #: Why the build of whisper.cpp that is there is not used, as it was told last.
+        self._refusal: str | None = None
 
     def perform(self, task: Task, on_progress: OnProgress, is_cancelled: IsCancelled) -> dict[str, Any]:
         """Do the task and return its small result. Raises errors of the tree, `Cancelled` among them."""
@@ -81,7 +85,19 @@ class Worker:
         from trax.models.store import installed
 
         plan = choose(task.settings, installed(task.models_folder), catalogue().pairs)
-        return {role: model and model.to_plain() for role, model in plan.by_role().items()}
+        return {role: model and self._with_library(model, task).to_plain() for role, model in plan.by_role().items()}
+
+    def _with_library(self, model: Model, task: Task) -> Model:
+        """A Whisper model with the build of whisper.cpp that will run it, which is the same for all of a job's."""
+        if model.engine != "whisper":
+            return model
+        from trax.asr.native import chosen, folder_beside
+
+        choice = chosen(folder_beside(task.models_folder))
+        if choice.refusal not in (None, self._refusal):
+            logger.warning("the whisper.cpp built for this machine is not used: {} `trax-ctl engine build` makes another.", choice.refusal)
+        self._refusal = choice.refusal
+        return replace(model, library=choice.library.to_plain())
 
     def _vad(self, task: Task, on_progress: OnProgress, is_cancelled: IsCancelled) -> dict[str, Any]:
         from trax.audio.vad import find_speech

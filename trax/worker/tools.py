@@ -6,10 +6,13 @@
     models remove NAME          {"removed": path}
     models verify               {"verified": [name], "findings": [...]}; exit 1 when there are findings
     models setup [--into DIR]   {"made": path}
+    engine build [--from FILE]  {"built": Build}; what is under way on stderr
+    engine show                 see `trax.worker.facts.engine_facts`
+    engine remove               {"removed": whether there was one}
     doctor                      see `trax.worker.facts`
 
-Of these only `pull` and `setup` use the network. Exit codes: 0 done, 1 failed (the document is {"error": TraxError.as_dict()}), 2 usage,
-130 stopped.
+Of these only `pull`, `setup` and `build` use the network. Exit codes: 0 done, 1 failed (the document is {"error": TraxError.as_dict()}),
+2 usage, 130 stopped.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from trax import files
+from trax.asr.native import folder_beside
 from trax.config import job_settings
 from trax.errors import ModelError, TraxError
 from trax.models.catalogue import catalogue
@@ -130,13 +134,44 @@ def _setup(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     return 0, {"made": str(setup_ge2e(into))}
 
 
+def _engine_build(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
+    from trax.worker.engine import make
+    from trax.worker.pull_display import display
+
+    with display(quiet=options.quiet) as watching:
+        return 0, {"built": make(folder_beside(_models(options)), options.source, watching.note).to_plain()}
+
+
+def _engine_show(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
+    from trax.worker.facts import engine_facts
+
+    return 0, engine_facts(_models(options))
+
+
+def _engine_remove(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
+    from trax.worker.engine import remove
+
+    return 0, {"removed": remove(folder_beside(_models(options)))}
+
+
 def _doctor(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     from trax.worker.facts import facts
 
     return 0, facts(_models(options))
 
 
-_TOOLS = {"list": _list, "pull": _pull, "add": _add, "remove": _remove, "verify": _verify, "setup": _setup, "doctor": _doctor}
+_TOOLS = {
+    "list": _list,
+    "pull": _pull,
+    "add": _add,
+    "remove": _remove,
+    "verify": _verify,
+    "setup": _setup,
+    "doctor": _doctor,
+    "engine-build": _engine_build,
+    "engine-show": _engine_show,
+    "engine-remove": _engine_remove,
+}
 
 
 def _models(options: argparse.Namespace) -> Path:
@@ -181,6 +216,13 @@ def _parser() -> argparse.ArgumentParser:
     models.add_parser("verify", parents=[common], help="check every installed model anew")
     setup = models.add_parser("setup", parents=[common], help="fetch and convert the built-in speaker embedding")
     setup.add_argument("--into", type=Path, metavar="DIR", help="default: beside the models of Trax, or DIR/models if that may not be")
+    engine = commands.add_parser("engine", help="build whisper.cpp for this machine").add_subparsers(dest="action", required=True)
+    building = engine.add_parser("build", parents=[common], help="compile it, verify it, and use it from then on")
+    building.add_argument("--from", dest="source", type=Path, metavar="FILE", help="the source of pywhispercpp, fetched before")
+    building.add_argument("--quiet", action="store_true", help="show no progress")
+    building.set_defaults(tool="engine-build")
+    engine.add_parser("show", parents=[common], help="what is used, and why").set_defaults(tool="engine-show")
+    engine.add_parser("remove", parents=[common], help="go back to that of the wheel").set_defaults(tool="engine-remove")
     return parser
 
 
