@@ -8,7 +8,9 @@ dimensions, once. `python benchmarks/speed.py --sizes tiny.en --minutes 1 --roun
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import re
+import shutil
 import statistics
 import sys
 import tempfile
@@ -20,7 +22,20 @@ import jiwer
 from digit_recordings import CONVERSATION, DENSE, Recording, write_recording
 from goals import report
 from machine import this_machine
-from peers.roster import FASTER_WHISPER, FASTER_WHISPER_BATCHED, PEERS, PYWHISPERCPP, TRAX, Peer, Run, RunError, model_files, run
+from page_sections import write_section
+from peers.roster import (
+    FASTER_WHISPER,
+    FASTER_WHISPER_BATCHED,
+    PEERS,
+    PYWHISPERCPP,
+    TRAX,
+    TRAX_BUILT,
+    Peer,
+    Run,
+    RunError,
+    model_files,
+    run,
+)
 from speech_data import REPOSITORY, is_quick, require_data
 
 #: The dimensions of the catalogue's default pair's first model, which the goals on seconds are about.
@@ -28,6 +43,8 @@ _DEFAULT = "distil-small.en"
 _SIZES, _QUICK_SIZES = ("tiny.en", "base.en", _DEFAULT, "small.en"), ("tiny.en",)
 MODEL = REPOSITORY / "models" / "ggml-digits-q8_0.bin"
 _FIVE_MINUTES = 300.0
+#: The recordings, with the share of each that is silence.
+_SILENCE = {"conversation": CONVERSATION, "dense speech": DENSE}
 WORD = re.compile(r"[a-z']+")
 
 
@@ -97,27 +114,31 @@ def table(results: Sequence[Result]) -> str:
 
 
 def goal_values(conversations: Mapping[str, Sequence[Result]]) -> tuple[dict[str, float], dict[str, str]]:
-    """The values of the goals from the results on the conversation, by size; and for those that were not measured, why."""
+    """The values of the goals from the results on the conversation, by size; and for those that were not measured, why.
+
+    Trax counts as its peers do, at its best: with the whisper.cpp built for this machine where there is one.
+    """
     values: dict[str, float] = {}
     skipped: dict[str, str] = {}
     over_pywhispercpp = []
     for size in _SIZES:
         seconds = {result.peer: result.hear_s for result in conversations.get(size, ()) if result.runs}
         name = f"speed_over_faster_whisper_{size}"
+        ours = [seconds[peer] for peer in (TRAX, TRAX_BUILT) if peer in seconds]
         others = [seconds[peer] for peer in (FASTER_WHISPER, FASTER_WHISPER_BATCHED) if peer in seconds]
-        if TRAX in seconds and others:
-            values[name] = min(others) / seconds[TRAX]
+        if ours and others:
+            values[name] = min(others) / min(ours)
         else:
             skipped[name] = "not in this run" if size not in conversations else "Trax or faster-whisper did not run"
-        if TRAX in seconds and PYWHISPERCPP in seconds:
-            over_pywhispercpp.append(seconds[PYWHISPERCPP] / seconds[TRAX])
+        if ours and PYWHISPERCPP in seconds:
+            over_pywhispercpp.append(seconds[PYWHISPERCPP] / min(ours))
     if over_pywhispercpp:
         values["speed_over_pywhispercpp"] = min(over_pywhispercpp)
     else:
         skipped["speed_over_pywhispercpp"] = "Trax or pywhispercpp did not run"
-    ours = [result for result in conversations.get(_DEFAULT, ()) if result.peer is TRAX and result.runs]
-    if ours and ours[0].recording.seconds >= _FIVE_MINUTES:
-        values["five_minutes_seconds"] = ours[0].load_s + ours[0].hear_s * _FIVE_MINUTES / ours[0].recording.seconds
+    runs = [result for result in conversations.get(_DEFAULT, ()) if result.peer in (TRAX, TRAX_BUILT) and result.runs]
+    if runs and runs[0].recording.seconds >= _FIVE_MINUTES:
+        values["five_minutes_seconds"] = min(run.load_s + run.hear_s * _FIVE_MINUTES / run.recording.seconds for run in runs)
     else:
         skipped["five_minutes_seconds"] = "not in this run"
     return values, skipped
@@ -130,24 +151,33 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=1 if is_quick() else 5)
     parser.add_argument("--rounds", type=int, default=1 if is_quick() else 3)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the tables into its sections `speed SIZE`")
+    parser.add_argument("--recordings", nargs="+", choices=list(_SILENCE), default=list(_SILENCE))
     parser.add_argument("--only", nargs="+", choices=[peer.name for peer in PEERS], default=[peer.name for peer in PEERS])
     chosen = parser.parse_args()
     peers = [peer for peer in PEERS if peer.name in chosen.only]
     data = require_data()
-    print(f"machine: {this_machine()}; {chosen.threads} threads each, medians of {chosen.rounds}")
+    machine = f"{this_machine()}; {chosen.threads} threads each, medians of {chosen.rounds}"
+    print(f"machine: {machine}")
     conversations: dict[str, Sequence[Result]] = {}
     with tempfile.TemporaryDirectory(prefix="trax-speed-") as temporary:
         folder = Path(temporary)
-        shares = {"conversation": CONVERSATION, "dense speech": DENSE}
-        recordings = [write_recording(data, name, chosen.minutes * 60, share, folder) for name, share in shares.items()]
+        recordings = [write_recording(data, name, chosen.minutes * 60, _SILENCE[name], folder) for name in chosen.recordings]
         for size in chosen.sizes:
             models = model_files(MODEL, size, folder)
+            tables: list[str] = []
             for recording in recordings:
                 results = list(side_by_side(peers, models, recording, chosen.rounds, chosen.threads))
-                silence = f"{shares[recording.name]:.0%} silence"
-                print(f"\n### {size}: {recording.name}, {recording.seconds:.0f} s, {silence}\n\n{table(results)}", flush=True)
+                silence = f"{_SILENCE[recording.name]:.0%} silence"
+                tables.append(f"### {size}: {recording.name}, {recording.seconds:.0f} s, {silence}\n\n{table(results)}")
+                print(f"\n{tables[-1]}", flush=True)
                 if recording.name == "conversation":
                     conversations[size] = results
+            if chosen.write:
+                head = f"On {machine}, {dt.datetime.now(dt.UTC).date()}."
+                write_section(chosen.write, f"speed {size}", "\n\n".join([head, *tables]))
+            for file in models.values():  # the larger ones take gigabytes
+                shutil.rmtree(file) if file.is_dir() else file.unlink(missing_ok=True)
     print()
     return report("speed", *goal_values(conversations))
 

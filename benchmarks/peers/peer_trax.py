@@ -1,6 +1,7 @@
 """Trax as its workers run it, on the file of a digits model: the decode child, voice activity, windows, whisper.cpp, words.
 
-It runs in Trax's own environment. The peak is that of the lane worker's work; the decode child has ended when that begins.
+It runs in Trax's own environment; `--engine FOLDER` takes the whisper.cpp that was built for this machine, from there. The peak is that
+of the lane worker's work; the decode child has ended when that begins.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from peers.peer import Hear, arguments, measure
 _GIB = 1 << 30
 
 
-def load(model: Path, threads: int) -> Hear:
-    """The lane worker with both models loaded."""
+def load(model: Path, threads: int, engine: Path | None) -> Hear:
+    """The lane worker with both models loaded. Raises RuntimeError when the whisper.cpp in `engine` may not be used."""
+    from trax.asr.native import chosen
     from trax.config import job_settings
     from trax.models.catalogue import catalogue
     from trax.models.model import Model
@@ -25,11 +27,17 @@ def load(model: Path, threads: int) -> Hear:
     from trax.worker.loading import load as load_model
     from trax.worker.tasks import Task, Worker
 
+    choice = chosen(engine) if engine else None
+    if choice and choice.library.path is None:
+        raise RuntimeError(choice.refusal or "no whisper.cpp was built for this machine: trax-ctl engine build")
+    library = choice.library.to_plain() if choice else {}
+
     def entry(name: str, kind: str, engine: str, path: str | None) -> Model:
         plain = {"name": name, "kind": kind, "engine": engine, "path": path, "sha256": None, "version": "", "scope": "open"}
         size = Path(path).stat().st_size if path else 0
         settings = catalogue()[name].settings
-        return Model.from_plain({**plain, "languages": ["en"], "licence": "", "source": "", "size": size, "settings": settings})
+        told = {"languages": ["en"], "licence": "", "source": "", "size": size, "settings": settings, "library": library}
+        return Model.from_plain({**plain, **told})
 
     cache = Cache(lambda each: load_model(each, threads), 8 * _GIB, lambda _: None)
     models = {"asr": entry("digits", "asr", "whisper", str(model)), "vad": entry("silero-vad", "vad", "silero", None)}
@@ -60,5 +68,7 @@ def decode(recording: Path, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    asked = arguments(__doc__).parse_args()
-    measure(asked.recording, lambda: load(asked.model, asked.threads))
+    parser = arguments(__doc__)
+    parser.add_argument("--engine", type=Path)
+    asked = parser.parse_args()
+    measure(asked.recording, lambda: load(asked.model, asked.threads, asked.engine))

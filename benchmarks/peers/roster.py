@@ -44,11 +44,16 @@ class Peer:
 _BATCHES = tuple(("--batch", str(size)) for size in (2, 4, 8))
 
 TRAX = Peer("Trax", "peer_trax", "ggml", python=Path(sys.executable))
+#: With what `trax-ctl engine build` made for the checkout's own root.
+TRAX_BUILT = Peer(
+    "Trax, built for this machine", "peer_trax", "ggml", (("--engine", str(REPOSITORY / "state" / "engine")),), Path(sys.executable)
+)
 PYWHISPERCPP = Peer("pywhispercpp as it comes", "peer_pywhispercpp", "ggml")
 FASTER_WHISPER = Peer("faster-whisper int8", "peer_faster_whisper", "ctranslate2")
 FASTER_WHISPER_BATCHED = Peer("faster-whisper int8, batched", "peer_faster_whisper", "ctranslate2", _BATCHES)
 PEERS = (
     TRAX,
+    TRAX_BUILT,
     PYWHISPERCPP,
     Peer("pywhispercpp with its VAD", "peer_pywhispercpp", "ggml", (("--vad", str(_SILERO)),)),
     Peer("whisper-cpp-python", "peer_whisper_cpp_python", "ggml-f16"),

@@ -40,8 +40,8 @@ def test_every_moment_of_speech_is_heard_once_and_no_window_is_too_long(speech, 
     assert sum(window.duration for window in windows) <= sum(span.duration for span in speech) + KEPT_PAUSE * len(speech) + EXACT
 
 
-@given(st.lists(st.tuples(st.integers(1, 40), st.integers(1, 96)), min_size=1, max_size=25), st.sampled_from([12.0, 30.0]))
-def test_windows_hold_whole_spans_and_are_full_unless_a_longer_pause_comes_before(eighths, longest):
+@given(st.lists(st.tuples(st.integers(1, 40), st.integers(1, 96)), min_size=1, max_size=12), st.sampled_from([12.0, 30.0]))
+def test_windows_hold_whole_spans_and_no_other_way_to_cut_is_better(eighths, longest):
     """In eighths of a second, so that nothing is rounded; every span fits into a window."""
     speech, end = [], 0.0
     for pause, length in eighths:
@@ -49,21 +49,25 @@ def test_windows_hold_whole_spans_and_are_full_unless_a_longer_pause_comes_befor
         end = speech[-1].end
     pauses = [after.start - before.end for before, after in itertools.pairwise(speech)]
 
-    def heard(first: int, last: int) -> float:
-        return sum(span.duration for span in speech[first : last + 1]) + sum(min(pause, KEPT_PAUSE) for pause in pauses[first:last])
+    def heard(first: int, stop: int) -> float:
+        return sum(span.duration for span in speech[first:stop]) + sum(min(pause, KEPT_PAUSE) for pause in pauses[first : stop - 1])
 
-    first = 0
-    for window in pack(speech, longest, middle):
-        last = next(index for index, span in enumerate(speech) if span.end == window.end)
+    ends = [span.end for span in speech]
+    windows = pack(speech, longest, middle)
+    cuts = [0, *(ends.index(window.end) + 1 for window in windows)]
+    for window, (first, stop) in zip(windows, itertools.pairwise(cuts), strict=True):
         assert window.pieces[0].start == speech[first].start
-        assert window.duration == heard(first, last) <= longest
-        most = max(index for index in range(first, len(speech)) if heard(first, index) <= longest)
-        if last < most:  # there was room for the next span
-            assert heard(first, last) >= longest / 2
-            assert pauses[last] == max(pauses[last : most + 1])
-            assert most < len(speech) - 1, "all the rest would have fitted in"
-        first = last + 1
-    assert first == len(speech)
+        assert window.duration == heard(first, stop) <= longest
+    assert cuts[-1] == len(speech)
+
+    def kept(cuts: tuple[int, ...]) -> float:
+        return sum(min(pauses[cut - 1], KEPT_PAUSE) for cut in cuts)
+
+    for fewer in range(len(windows)):
+        for others in itertools.combinations(range(1, len(speech)), fewer):
+            if all(heard(first, stop) <= longest for first, stop in itertools.pairwise((0, *others, len(speech)))):
+                assert fewer == len(windows) - 1, "fewer windows would have done"
+                assert kept(others) <= kept(tuple(cuts[1:-1]))
 
 
 @given(speeches(), st.data())
@@ -95,9 +99,14 @@ def test_where_two_pieces_meet_a_start_is_late_and_an_end_is_early():
     assert window.locate(1, 3) == Span(11, 21)
 
 
-def test_windows_are_cut_at_the_longest_pause_of_their_second_half():
+def test_of_the_ways_to_cut_into_two_that_at_the_longest_pause_is_taken():
     speech = [Span(0, 5), Span(5.2, 12), Span(12.9, 16), Span(16.2, 19), Span(19.3, 25)]
     assert pack(speech, 20, middle) == (Window((Span(0, 12),)), Window((Span(12.9, 25),)))
+
+
+def test_windows_are_full_rather_than_cut_at_a_long_pause():
+    speech = [Span(0, 8), Span(10, 17), Span(17.1, 24), Span(24.1, 30)]
+    assert [window.end for window in pack(speech, 16, middle)] == [17, 30]
 
 
 def test_of_long_pauses_as_much_is_kept_as_of_short_ones():

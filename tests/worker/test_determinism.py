@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,9 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from own_build import put_build
 
+from trax.asr import native
 from trax.config import Asr, Settings, settings_hash, snapshot
 from trax.formats import json_, srt, vtt
 from trax.models.catalogue import catalogue
@@ -32,10 +34,11 @@ STEPS = (
 INPUTS = {"pcm": "pcm.raw", "vad": "vad.json", "fast": "fast.json", "embeddings": "embeddings.npz"}
 
 
-def whisper(name: str, path: Path) -> dict[str, Any]:
+def whisper(name: str, path: Path, library: Mapping[str, Any]) -> dict[str, Any]:
     """A model that decodes again, by sampling, what comes out badly."""
     size = path.stat().st_size
-    return Model(name, "asr", "whisper", str(path), None, "1", "digits", ("en",), "none", "tests", size, {}).to_plain()
+    model = Model(name, "asr", "whisper", str(path), None, "1", "digits", ("en",), "none", "tests", size, {})
+    return replace(model, library=library).to_plain()
 
 
 @pytest.fixture(scope="module")
@@ -53,14 +56,14 @@ def noisy_talk() -> bytes:
 def outputs(task, tmp_path, noisy_talk) -> Callable[..., tuple[Recognition, dict[str, bytes], dict[str, str]]]:
     """Does all that a worker does, and then what the daemon does."""
 
-    def make(fast: Path, lane: Any) -> tuple[Recognition, dict[str, bytes], dict[str, str]]:
+    def make(fast: Path, lane: Any, library: Mapping[str, Any]) -> tuple[Recognition, dict[str, bytes], dict[str, str]]:
         folder = tmp_path / f"run-{len(list(tmp_path.glob('run-*')))}"
         folder.mkdir()
         (folder / "pcm.raw").write_bytes(noisy_talk)
         settings = Settings(asr=Asr(refine_threshold=0.99))
         models = task(0, "plan")["models"] | {
-            "asr": whisper("first", fast),
-            "refine": whisper("second", shipped("models") / catalogue()["digits"].files[0].name),
+            "asr": whisper("first", fast, library),
+            "refine": whisper("second", shipped("models") / catalogue()["digits"].files[0].name, library),
             "embedding": ge2e(),
         }
         for number, (kind, output) in enumerate(STEPS):
@@ -100,13 +103,27 @@ def one_that_guesses(write_ggml: Callable[..., Path]) -> Path:
     return write_ggml(width=64, heads=2, encoder_layers=4, decoder_layers=3)
 
 
+def the_wheels(_: Path) -> Mapping[str, Any]:
+    return {}
+
+
+def one_of_this_machine(folder: Path) -> Mapping[str, Any]:
+    """What `trax-ctl engine build` made of this checkout, if it was given the checkout as root; else what takes its place in tests."""
+    built = native.chosen(Path(__file__).resolve().parents[2] / "state" / "engine").library
+    if built.path is None:
+        put_build(folder / "engine")
+        built = native.chosen(folder / "engine").library
+    return built.to_plain()
+
+
 @pytest.mark.parametrize("model", [the_fast_digits, one_that_guesses])
-def test_a_second_run_and_more_threads_give_the_same(lanes, outputs, write_ggml, model):
-    first, lane = model(write_ggml), lanes(threads=1)
-    recognition, artefacts, texts = outputs(first, lane)
+@pytest.mark.parametrize("build", [the_wheels, one_of_this_machine])
+def test_a_second_run_and_more_threads_give_the_same(lanes, outputs, write_ggml, tmp_path, model, build):
+    first, library, lane = model(write_ggml), build(tmp_path), lanes(threads=1)
+    recognition, artefacts, texts = outputs(first, lane, library)
     assert recognition.refinements, "nothing was heard a second time"
     for other in (lane, lanes(threads=2)):
-        again, same_artefacts, same_texts = outputs(first, other)
+        again, same_artefacts, same_texts = outputs(first, other, library)
         assert again == recognition
         assert same_artefacts == artefacts
         assert same_texts == texts

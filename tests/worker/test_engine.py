@@ -67,7 +67,7 @@ def test_a_build_is_heard_as_the_wheels_in_a_process_of_its_own(tmp_path):
 def test_what_is_no_module_is_refused_in_words(tmp_path):
     file = tmp_path / f"whisper{native.python_ending()}"
     file.write_bytes(b"no module")
-    with pytest.raises(EngineError, match="could not be tried: .*cannot be loaded"):
+    with pytest.raises(EngineError, match=r"could not be tried: .*cannot be loaded"):
         engine.trial(Library("pywhispercpp 1.5.1", "native", "0" * 64, str(file)))
 
 
@@ -76,7 +76,7 @@ def test_a_build_that_crashes_is_refused_in_words(tmp_path):
     file = tmp_path / f"whisper{native.python_ending()}"
     source = "void *PyInit__pywhispercpp(void) { __builtin_trap(); }"
     subprocess.run(["cc", "-shared", "-fPIC", "-o", file, "-x", "c", "-"], input=source.encode(), check=True)
-    with pytest.raises(EngineError, match="crashed: .*signal"):
+    with pytest.raises(EngineError, match=r"crashed: .*signal"):
         engine.trial(Library("pywhispercpp 1.5.1", "native", "0" * 64, str(file)))
 
 
@@ -89,7 +89,7 @@ def test_only_the_source_that_is_known_is_opened(tmp_path):
 
 def test_what_is_missing_to_compile_is_told(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(EngineError, match="lacks cmake, make, a C.. compiler"):
+    with pytest.raises(EngineError, match=r"lacks cmake, make, a C.. compiler"):
         engine.make(tmp_path / "engine", None, lambda _: None)
     assert not (tmp_path / "engine").exists()
 

@@ -1,7 +1,8 @@
 """Windows: what an engine is given at once, packed from spans of speech, with the exact way back to the recording's times. Pure.
 
-Of long pauses the most is left out of a window, so a time inside it is not simply an offset. Windows are cut at the longest pause in
-their second half; only speech without a pause is cut inside, where the caller finds it quietest.
+Of long pauses the most is left out of a window, so a time inside it is not simply an offset. An engine takes about as long over any window,
+however little there is in it, so there are as few as can be; of all ways to cut so few, that with the longest pauses between them is taken.
+Only speech without a pause is cut inside, where the caller finds it quietest.
 """
 
 from __future__ import annotations
@@ -61,17 +62,9 @@ def pack(speech: Iterable[Span], longest: float, quietest: Quietest) -> tuple[Wi
 
     `quietest(a, b)` names the best place to cut between `a` and `b` where a single span is longer than a window.
     """
-    windows: list[Window] = []
-    pending: list[Span] = []
-    for piece in _split(speech, longest, quietest):
-        pending.append(piece)
-        while len(pending) > 1 and _heard(pending) > longest:
-            count = _best_cut(pending, longest)
-            windows.append(_window(pending[:count]))
-            del pending[:count]
-    if pending:
-        windows.append(_window(pending))
-    return tuple(windows)
+    pieces = list(_split(speech, longest, quietest))
+    cuts = [0, *_cuts(pieces, longest)]
+    return tuple(_window(pieces[start:stop]) for start, stop in pairwise(cuts))
 
 
 def _split(speech: Iterable[Span], longest: float, quietest: Quietest) -> Iterator[Span]:
@@ -91,8 +84,27 @@ def _snapped(time: float) -> float:
     return round(time * SAMPLE_RATE) / SAMPLE_RATE
 
 
-def _heard(pieces: Sequence[Span]) -> float:
-    return _window(pieces).duration
+def _cuts(pieces: Sequence[Span], longest: float) -> list[int]:
+    """Behind how many pieces each window ends: as few windows as can be, with the longest pauses between them, as far as they are kept.
+
+    The best way to cut all up to a piece follows from the best ways up to each piece that its window may begin with (dynamic programming).
+    """
+    pauses = [KEPT_PAUSE, *(min(after.start - before.end, KEPT_PAUSE) for before, after in pairwise(pieces))]  # before each piece
+    best: list[tuple[int, float, int]] = [(0, 0.0, 0)]  # up to each piece: the windows, what their pauses lack, where the last begins
+    for stop in range(1, len(pieces) + 1):
+        ways: list[tuple[int, float, int]] = []
+        heard = 0.0
+        for start in range(stop - 1, -1, -1):
+            heard += pieces[start].duration + (pauses[start + 1] if start + 1 < stop else 0.0)
+            if heard > longest and ways:
+                break
+            windows, lacking, _ = best[start]
+            ways.append((windows + 1, lacking + KEPT_PAUSE - pauses[start], start))
+        best.append(min(ways))
+    cuts = [len(pieces)] if pieces else []
+    while cuts and (start := best[cuts[-1]][2]):
+        cuts.append(start)
+    return cuts[::-1]
 
 
 def _window(pieces: Sequence[Span]) -> Window:
@@ -105,11 +117,3 @@ def _window(pieces: Sequence[Span]) -> Window:
         else:
             joined += [Span(before.start, before.end + KEPT_PAUSE / 2), Span(piece.start - KEPT_PAUSE / 2, piece.end)]
     return Window(tuple(joined))
-
-
-def _best_cut(pieces: Sequence[Span], longest: float) -> int:
-    """How many of `pieces` (together too long) to take: up to the longest pause after the first half, or as many as fit."""
-    fitting = max(count for count in range(1, len(pieces)) if count == 1 or _heard(pieces[:count]) <= longest)
-    pauses = [after.start - before.end for before, after in pairwise(pieces)]
-    late = [count for count in range(1, fitting + 1) if _heard(pieces[:count]) >= longest / 2] or [fitting]
-    return max(late, key=lambda count: (pauses[count - 1], count))

@@ -161,7 +161,8 @@ def model_identity(model: Mapping[str, Any]) -> dict[str, Any]:
     What runs it is part of it: another build of whisper.cpp may hear another word.
     """
     library = {key: value for key, value in model.get("library", {}).items() if key != "path"}
-    return {**{key: value for key, value in model.items() if key not in {"path", "pulled", "library"}}, "library": library}
+    told = {key: value for key, value in model.items() if key not in {"path", "pulled", "library"}}
+    return {**told, "library": library} if library else told
 
 
 def still_to_run(stages: Sequence[Stage], valid: Collection[str], kept: Collection[str], wanted: Collection[str]) -> tuple[Stage, ...]:

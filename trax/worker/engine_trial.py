@@ -65,7 +65,7 @@ def _samples(file: Path) -> NDArray[np.float32]:
     resampler = av.AudioResampler("s16", "mono", SAMPLE_RATE)
     with av.open(str(file)) as opened:
         parts = [part.to_ndarray()[0] for frame in opened.decode(audio=0) for part in resampler.resample(frame)]
-    return np.concatenate(parts).astype(np.float32) / 32768
+    return np.concatenate(parts).astype(np.float32) / np.float32(32768)
 
 
 def _hear(model: WhisperCpp, samples: NDArray[np.float32], threads: int) -> Heard:
