@@ -87,6 +87,17 @@ def test_only_the_source_that_is_known_is_opened(tmp_path):
         engine._unpacked(file, tmp_path / "into")
 
 
+def test_only_the_encoder_is_changed():
+    encoder, cross = engine._ENCODER
+    flash, pad = (old for old, _ in engine._CHANGES)
+    rest = f"{flash}\n{pad}\n"
+    source = f"{rest}{encoder}\n{pad}\n{flash}\n{cross}\n{rest}"
+    changed = f"{rest}{encoder}\nconst int n_ctx_pad = n_ctx;\nif (true) {{\n{cross}\n{rest}"
+    assert engine.with_flash_encoder(source) == changed
+    with pytest.raises(EngineError, match="not the one that Trax knows"):
+        engine.with_flash_encoder(changed)
+
+
 def test_what_is_missing_to_compile_is_told(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(EngineError, match=r"lacks cmake, make, a C.. compiler"):

@@ -1,7 +1,7 @@
 """A whisper.cpp for this machine: fetched, compiled, compared with the wheel's, and only then put where workers look for it.
 
 The wheel's is built for every processor that has AVX2. This one is compiled from the same release of pywhispercpp, for what this processor
-has, into one file. What comes from the package index must have the hash that stands here, and nothing is used before a process of
+has, into one file, with an encoder that is changed in two lines. What comes from the package index must have the hash that stands here, and nothing is used before a process of
 its own has heard the same words with it as with the wheel's, in less time (see `trax.worker.engine_trial`).
 """
 
@@ -47,6 +47,15 @@ _AMX = "amx_int8"
 #: gcc 12 takes the configuration of AMX's tiles, which only an intrinsic reads, for a dead store.
 _KEEP_STORES = "-fno-tree-dse -fno-dse"
 _WITHOUT_AMX = "-mno-amx-tile -mno-amx-int8 -mno-amx-bf16"
+
+#: What is changed in the encoder: it uses flash attention, which ggml computes in tiles, each row by one thread; and does without the empty
+#: positions that a GPU wants at the end, to which every other would attend. The decoder stays: its flash attention adds up differently with
+#: every number of threads.
+_ENCODER = ("static struct ggml_cgraph * whisper_build_graph_encoder(", "static struct ggml_cgraph * whisper_build_graph_cross(")
+_CHANGES = (
+    ("if (wctx.params.flash_attn) {", "if (true) {"),
+    ("const int n_ctx_pad = GGML_PAD(n_ctx, 256);", "const int n_ctx_pad = n_ctx;"),
+)
 
 Say = Callable[[str], None]
 
@@ -95,6 +104,8 @@ def make(folder: Path, source: Path | None, say: Say) -> Build:
             say(f"Fetching the source of {REQUIREMENT} from the package index.")
             source = _fetch(work)
         unpacked = _unpacked(source, work / "source")
+        changed = unpacked / "whisper.cpp" / "src" / "whisper.cpp"
+        changed.write_text(with_flash_encoder(changed.read_text(encoding="utf-8")), encoding="utf-8")
         say("Hearing the sample with the whisper.cpp that comes with Trax.")
         before = trial(wheel())
         refusals: list[EngineError] = []
@@ -108,6 +119,17 @@ def make(folder: Path, source: Path | None, say: Say) -> Build:
                 say(refused.what)
                 refusals.append(refused)
         raise refusals[0]
+
+
+def with_flash_encoder(source: str) -> str:
+    """whisper.cpp's source with the changes. Pure. Raises EngineError when it is not the source that they were made for."""
+    before, begin, rest = source.partition(_ENCODER[0])
+    encoder, end, after = rest.partition(_ENCODER[1])
+    for old, new in _CHANGES:
+        if encoder.count(old) != 1:
+            raise EngineError("The source of whisper.cpp is not the one that Trax knows.")
+        encoder = encoder.replace(old, new)
+    return f"{before}{begin}{encoder}{end}{after}"
 
 
 def remove(folder: Path) -> bool:
