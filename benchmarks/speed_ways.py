@@ -1,7 +1,8 @@
 """Ways to run whisper.cpp on one conversation with the same threads, side by side: what makes it faster, and what it costs in words.
 
-`python benchmarks/speed_ways.py [--size tiny.en] [--minutes 5] [--rounds 3] [--threads 2]`. Every way is greedy, on the model widened to
-that size; each is warm and takes its turn in every round. Windows are packed from the speech that Trax's voice activity finds, unless said.
+`python benchmarks/speed_ways.py [--size tiny.en] [--minutes 5] [--rounds 3] [--threads 2] [--engine DIR]`. Every way is greedy, on the model
+widened to that size; each is warm and takes its turn in every round. Windows are packed from the speech that Trax's voice activity finds,
+unless said.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import _pywhispercpp as cpp
 import jiwer
 import numpy as np
 from digit_recordings import CONVERSATION, Recording, write_recording
@@ -26,6 +26,8 @@ from numpy.typing import NDArray
 from speech_data import require_data
 from speed import MODEL, WORD
 
+from trax.asr.library import bindings, wheel
+from trax.asr.native import chosen
 from trax.asr.sound import quietest_in, samples_of
 from trax.asr.windows import pack
 from trax.audio.pcm import SAMPLE_RATE, Pcm
@@ -68,8 +70,9 @@ WAYS = (
 class Runner:
     """A way, ready: its contexts are loaded."""
 
-    def __init__(self, way: Way, model: Path, threads: int) -> None:
+    def __init__(self, way: Way, model: Path, threads: int, cpp: Any) -> None:  # noqa: ANN401 - a module without types
         self.way = way
+        self._cpp = cpp
         options = cpp.whisper_context_default_params()
         options.use_gpu, options.flash_attn = False, way.flash
         self._contexts = [cpp.whisper_init_from_file_with_params(str(model), options) for _ in range(way.contexts)]
@@ -78,7 +81,7 @@ class Runner:
     def free(self) -> None:
         """Give the memory back; the bindings leave it to us."""
         for context in self._contexts:
-            cpp.whisper_free(context)
+            self._cpp.whisper_free(context)
 
     def hear(self, windows: Sequence[Samples]) -> str:
         """The text of all windows, in order; each context takes the next window when it has done one."""
@@ -95,6 +98,7 @@ class Runner:
             return " ".join(pool.map(one, windows))
 
     def _one(self, context: Any, window: Samples) -> str:  # noqa: ANN401 - an object of the bindings
+        cpp = self._cpp
         params = cpp.whisper_full_default_params(cpp.whisper_sampling_strategy.WHISPER_SAMPLING_GREEDY)
         params.n_threads, params.language, params.temperature_inc = self._threads, "en", 0.0
         params.no_context, params.print_progress, params.print_timestamps = True, False, False
@@ -119,7 +123,7 @@ def timed(runner: Runner, windows: Sequence[Samples]) -> tuple[float, float, str
     return time.perf_counter() - wall, time.process_time() - cpu, text
 
 
-def measure(ways: Iterable[Way], model: Path, recording: Recording, rounds: int, threads: int) -> None:
+def measure(ways: Iterable[Way], model: Path, recording: Recording, rounds: int, threads: int, cpp: Any) -> None:  # noqa: ANN401 - as above
     """Print the table; finding speech, which all but the first way need, is a row of its own."""
     pcm_file = recording.file.with_suffix(".raw")
     pcm_file.write_bytes(recording.file.read_bytes()[_WAV_HEADER:])
@@ -127,7 +131,7 @@ def measure(ways: Iterable[Way], model: Path, recording: Recording, rounds: int,
         silero, began = Silero(weights()), (time.perf_counter(), time.process_time())
         speech = find_speech(pcm, silero, lambda _: None)
         vad_s, vad_cpu = time.perf_counter() - began[0], time.process_time() - began[1]
-        runners = [Runner(way, model, threads) for way in ways]
+        runners = [Runner(way, model, threads, cpp) for way in ways]
         taken: dict[str, list[tuple[float, float, str]]] = {runner.way.name: [] for runner in runners}
         for runner in runners:
             runner.hear([pcm.read(0.0, 5.0)])
@@ -152,17 +156,17 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
-    chosen = parser.parse_args()
+    parser.add_argument("--engine", type=Path, metavar="DIR", help="with the whisper.cpp of this machine in there, such as state/engine")
+    asked = parser.parse_args()
     data = require_data()
-    cpp.whisper_log_set(lambda *_: None)
+    cpp = bindings(chosen(asked.engine).library if asked.engine else wheel())
     with tempfile.TemporaryDirectory(prefix="trax-ways-") as temporary:
         model = Path(temporary) / "model.bin"
-        write(widened(read(MODEL), DIMENSIONS[chosen.size]), model)
-        recording = write_recording(data, "conversation", chosen.minutes * 60, CONVERSATION, Path(temporary))
-        print(f"machine: {this_machine()}; {chosen.threads} threads, medians of {chosen.rounds}")
-        print(f"\n{chosen.size}: conversation of {recording.seconds:.0f} s\n")
-        measure(WAYS, model, recording, chosen.rounds, chosen.threads)
-    cpp.whisper_log_set(None)  # called after Python is gone, the callback would bring the process down
+        write(widened(read(MODEL), DIMENSIONS[asked.size]), model)
+        recording = write_recording(data, "conversation", asked.minutes * 60, CONVERSATION, Path(temporary))
+        print(f"machine: {this_machine()}; {asked.threads} threads, medians of {asked.rounds}")
+        print(f"\n{asked.size}: conversation of {recording.seconds:.0f} s\n")
+        measure(WAYS, model, recording, asked.rounds, asked.threads, cpp)
 
 
 if __name__ == "__main__":

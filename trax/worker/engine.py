@@ -1,8 +1,9 @@
 """A whisper.cpp for this machine: fetched, compiled, compared with the wheel's, and only then put where workers look for it.
 
 The wheel's is built for every processor that has AVX2. This one is compiled from the same release of pywhispercpp, for what this processor
-has, into one file, with an encoder that is changed in two lines. What comes from the package index must have the hash that stands here, and nothing is used before a process of
-its own has heard the same words with it as with the wheel's, in less time (see `trax.worker.engine_trial`).
+has, into one file, with an encoder that is changed in two lines. What comes from the package index must have the hash that stands here, and
+nothing is used before a process of its own has heard the same words with it as with the wheel's, in less time (see
+`trax.worker.engine_trial`).
 """
 
 from __future__ import annotations
@@ -253,7 +254,7 @@ def _put(compiled: Path, folder: Path, variant: Variant, compiler: str, before: 
         raise
     files.write_bytes(folder / native.NOTE, (json.dumps(build.to_plain(), indent=2) + "\n").encode(), 0o644)
     for other in folder.glob("whisper-*"):
-        if other != target:
+        if other.name != target.name:
             files.remove(other)
     return build
 
