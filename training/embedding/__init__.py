@@ -1,0 +1,1 @@
+"""The recipe that makes a speaker embedding of the WeSpeaker ResNet34 family: see README.md."""
