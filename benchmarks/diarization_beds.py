@@ -1,8 +1,8 @@
 """Recordings to tell voices apart on, and who really speaks when in them.
 
 Meetings (AMI) and two voices over one another (LibriSpeechMix) come with their references. Conversations are joined here of one utterance
-each of up to ten speakers, cut where they pause. Their speakers are shared out by the parity of their number: the odd ones are the bench;
-the even ones are free for tuning and calibrating (`Half`), so that no figure is of a voice that anything was fitted to.
+each of up to ten speakers, cut where they pause: of those whom no training hears for the bench, of the others to tune and calibrate on
+(`training.embedding.split`), so that no figure is of a voice that anything was fitted to.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import random
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ from speech_data import REPOSITORY, SAMPLE_RATE, Samples, read_audio
 sys.path.insert(0, str(REPOSITORY))
 
 from training.digits.sounds import background
+from training.embedding.split import speakers
 from trax.transcript import Span, Turn
 
 COUNTS = (2, 3, 4, 6, 10)
@@ -29,19 +29,13 @@ COUNTS = (2, 3, 4, 6, 10)
 KINDS = ("gaps", "interjections", "noise")
 SEED = 29
 _PIECE_S = 2.0  # at least; cut at the next pause
+_LEAST_TALK_S = 8.0
 _MARGIN_S = 0.05  # of sound kept on either side of a piece
 _GAPS_S = (0.0, 1.5)
 _REMARK_S = (0.4, 1.0)
 _BEFORE_REMARK_S = 0.2
 _REMARKS = 0.3  # of the turns are followed by a remark, half of them spoken over
 _NOISE_DB = (10.0, 20.0)  # below the speech
-
-
-class Half(Enum):
-    """Which speakers."""
-
-    TUNING = 0
-    BENCH = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,15 +89,22 @@ def mixtures(data: Path) -> Iterator[Recording]:
         yield Recording(f"mix-{path.stem}", read_audio(path), read_rttm(path.with_suffix(".rttm")))
 
 
-def conversations(data: Path, half: Half, each: int, counts: Sequence[int] = COUNTS) -> Iterator[Recording]:
-    """So many joined conversations of each kind and number of speakers. The same for the same `each` and `counts`."""
-    draw = np.random.default_rng([SEED, half.value])
-    paths = [path for path in sorted((data / "speakers").glob("*.flac")) if int(path.name.split("-")[0]) % 2 == half.value]
+def conversations(data: Path, each: int, *, left_out: bool = True, counts: Sequence[int] = COUNTS) -> Iterator[Recording]:
+    """So many joined conversations of each kind and number of speakers, each time the same; of those left out of training, or of the others.
+
+    Who says less than 8 s in all takes part in none.
+    """
+    draw = np.random.default_rng([SEED, left_out])
+    cast = [parts for path in speakers(data, left_out=left_out).values() if _talk(parts := pieces(path)) >= _LEAST_TALK_S]
     for count in counts:
         for kind in KINDS:
             for number in range(1, each + 1):
-                chosen = [paths[index] for index in draw.choice(len(paths), count, replace=False)]
-                yield _joined(f"{count}-{kind}-{number}", [pieces(path) for path in chosen], kind, draw)
+                chosen = [cast[index] for index in draw.choice(len(cast), count, replace=False)]
+                yield _joined(f"{count}-{kind}-{number}", chosen, kind, draw)
+
+
+def _talk(parts: Sequence[Piece]) -> float:
+    return sum(span.duration for part in parts for span in part.speech)
 
 
 def pieces(path: Path) -> list[Piece]:

@@ -77,7 +77,10 @@ def _words_from_plain(plain: Iterable[Sequence[Any]]) -> tuple[Word, ...]:
 
 def diarization_to_plain(diarization: Diarization) -> dict[str, Any]:
     """The artefact `turns` as JSON-ready values."""
-    return {"turns": [[turn.start, turn.end, turn.speaker, turn.confidence] for turn in diarization.turns]}
+    return {
+        "turns": [[turn.start, turn.end, turn.speaker, turn.confidence] for turn in diarization.turns],
+        "warnings": list(diarization.warnings),
+    }
 
 
 def diarization_from_plain(plain: Mapping[str, Any]) -> Diarization:
@@ -86,7 +89,8 @@ def diarization_from_plain(plain: Mapping[str, Any]) -> Diarization:
         turns=tuple(
             Turn(float(start), float(end), str(speaker), float(confidence))
             for start, end, speaker, confidence in plain["turns"]
-        )
+        ),
+        warnings=tuple(str(warning) for warning in plain.get("warnings", ())),
     )
 
 

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+#: A turn less confident than this is doubtful: see docs/accuracy.md for how much of what is wrong such turns hold.
+DOUBTFUL_TURN = 0.3
+
 #: Languages whose words are written without spaces between them (ISO 639-1).
 UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "my", "km", "yue", "bo"})
 
@@ -71,6 +74,11 @@ class Turn:
     speaker: str
     confidence: float = 1.0
 
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether somebody else may have spoken."""
+        return self.confidence < DOUBTFUL_TURN
+
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
@@ -103,9 +111,13 @@ class Recognition:
 
 @dataclass(frozen=True, slots=True)
 class Diarization:
-    """Who spoke when: the artefact `turns`. Turns are in order of start and labelled SPEAKER_00, SPEAKER_01, … in order of first speech."""
+    """Who spoke when: the artefact `turns`. Turns are in order of start and labelled SPEAKER_00, SPEAKER_01, … in order of first speech.
+
+    `warnings` are sentences on what a reader should not rely on.
+    """
 
     turns: tuple[Turn, ...]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +136,12 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """One voice of the recording: seconds of talk (from the turns) and number of words."""
+    """One voice of the recording: seconds of talk (from the turns), number of words, and the mean confidence of its turns by duration."""
 
     label: str
     talk: float
     words: int
+    confidence: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +151,7 @@ class Transcript:
     `segments` hold what is to be read. How the words were come by: `heard` are the engines' segments that have evidence, `quarantined` what
     was left out as invented, `refinements` what was heard a second time.
     Two runs over the same bytes, settings and models are equal but for `job` and `run`.
-    `accuracy_estimate` is 0 to 1, or None where there are no words. Words whose score is below `confidence_threshold` are doubtful.
+    `accuracy_estimate` is 0 to 1, or None where there are no words; `speaker_confidence` the mean confidence of the turns by duration, or None. Words whose score is below `confidence_threshold` are doubtful.
     """
 
     job: str
@@ -157,6 +170,7 @@ class Transcript:
     heard: tuple[Segment, ...] = ()
     quarantined: tuple[Quarantined, ...] = ()
     refinements: tuple[Refinement, ...] = ()
+    speaker_confidence: float | None = None
     run: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -11,11 +11,11 @@ from typing import Any
 from trax import __version__
 from trax.formats.lines import one_line, text_of
 from trax.text import is_visible
-from trax.transcript import Evidence, Quarantined, Refinement, Segment, Transcript, Word
+from trax.transcript import Evidence, Quarantined, Refinement, Segment, Speaker, Transcript, Word
 
 #: The version of the shape of this document and of `<name>.error.json`: the second number goes up when fields are added,
 #: the first when any is changed or removed.
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 ESTIMATE_NOTE = (
     "An estimate, not a measurement: the mean of the recogniser's own word scores, 0 to 1. "
@@ -56,14 +56,15 @@ def _document(transcript: Transcript, checksums: Mapping[str, str]) -> dict[str,
         "word_count": len(words),
         "doubtful_word_count": sum(word.score < threshold for word in words),
         "warnings": list(transcript.warnings),
-        "speakers": [{"label": speaker.label, "talk_seconds": speaker.talk, "words": speaker.words} for speaker in transcript.speakers],
+        "speaker_confidence": transcript.speaker_confidence,
+        "speakers": [_voice(speaker) for speaker in transcript.speakers],
         "models": {role: dict(model) for role, model in transcript.models.items()},
         "settings_hash": transcript.settings_hash,
         "checksums": dict(checksums),
         "run": {"job": transcript.job, **transcript.run},
         "segments": (_segment(segment, transcript.language, threshold) for segment in transcript.segments),
         "word_segments": (_word(word, threshold) for word in words),
-        "turns": (dataclasses.asdict(turn) for turn in transcript.turns),
+        "turns": (dataclasses.asdict(turn) | ({"doubtful": True} if turn.is_doubtful else {}) for turn in transcript.turns),
         "evidence": (_heard(segment, transcript.language) | _figures(segment.evidence) for segment in transcript.heard),
         "quarantined": (_quarantined(each, transcript.language) for each in transcript.quarantined),
         "refinements": (_refinement(each, transcript) for each in transcript.refinements),
@@ -84,6 +85,10 @@ def _segment(segment: Segment, language: str, threshold: float) -> dict[str, Any
 def _word(word: Word, threshold: float) -> dict[str, Any]:
     plain = {"word": one_line(word.text), "start": word.start, "end": word.end, "score": word.score}
     return plain | _speaker(word.speaker) | ({"doubtful": True} if word.score < threshold else {})
+
+
+def _voice(speaker: Speaker) -> dict[str, Any]:
+    return {"label": speaker.label, "talk_seconds": speaker.talk, "words": speaker.words, "confidence": speaker.confidence}
 
 
 def _heard(segment: Segment, language: str) -> dict[str, Any]:

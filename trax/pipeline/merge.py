@@ -54,10 +54,21 @@ def merge(recognition: Recognition, diarization: Diarization | None, duration: f
 
 def _speakers(words: Sequence[Word], turns: Sequence[Turn]) -> tuple[Speaker, ...]:
     spoken = Counter(word.speaker for word in words)
-    talk: dict[str, int] = defaultdict(int)
+    of: dict[str, list[Turn]] = defaultdict(list)
     for turn in turns:
-        talk[turn.speaker] += milliseconds(turn.end) - milliseconds(turn.start)
-    return tuple(Speaker(label, talk[label] / 1000, spoken[label]) for label in sorted(talk))
+        of[turn.speaker].append(turn)
+    return tuple(Speaker(label, _talk(own) / 1000, spoken[label], speaker_confidence(own) or 0.0) for label, own in sorted(of.items()))
+
+
+def _talk(turns: Sequence[Turn]) -> int:
+    return sum(milliseconds(turn.end) - milliseconds(turn.start) for turn in turns)
+
+
+def speaker_confidence(turns: Sequence[Turn]) -> float | None:
+    """The mean confidence of the turns by duration, None without turns."""
+    talk = _talk(turns)
+    weighted = sum(turn.confidence * (milliseconds(turn.end) - milliseconds(turn.start)) for turn in turns)
+    return round(weighted / talk, 4) if talk else None
 
 
 def accuracy_estimate(words: Sequence[Word]) -> float | None:
@@ -109,10 +120,16 @@ def assemble(
         needs_review=bool(merged.turns) if estimate is None else estimate < settings.accuracy_threshold,
         accuracy_threshold=settings.accuracy_threshold,
         confidence_threshold=settings.confidence_threshold,
-        warnings=(*warnings, *_warnings(merged, models), *_on_left_out(left_out)),
+        warnings=(
+            *warnings,
+            *(diarization.warnings if diarization else ()),
+            *_warnings(merged, models),
+            *_on_left_out(left_out),
+        ),
         heard=provenance.heard(recognition, media.duration),
         quarantined=left_out,
         refinements=provenance.refinements(recognition, media.duration),
+        speaker_confidence=speaker_confidence(merged.turns),
     )
 
 

@@ -92,6 +92,7 @@ CLUSTER = Stage(
     needs=("embeddings", "vad"),
     settings=("diarize.min_speakers", "diarize.max_speakers", "diarize.threshold"),
     models=("embedding",),
+    version=2,
     weight=1,
     loads=False,
 )
