@@ -90,9 +90,9 @@ def mixtures(data: Path) -> Iterator[Recording]:
 
 
 def conversations(data: Path, each: int, *, left_out: bool = True, counts: Sequence[int] = COUNTS) -> Iterator[Recording]:
-    """So many joined conversations of each kind and number of speakers, each time the same; of those left out of training, or of the others.
+    """So many joined conversations of each kind and number of speakers, each time the same.
 
-    Who says less than 8 s in all takes part in none.
+    They are of the people left out of training, or of the others. Who says less than 8 s in all takes part in none.
     """
     draw = np.random.default_rng([SEED, left_out])
     cast = [parts for path in speakers(data, left_out=left_out).values() if _talk(parts := pieces(path)) >= _LEAST_TALK_S]

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import jiwer
 import numpy as np
@@ -147,6 +148,31 @@ def diarization_errors(reference: Iterable[Turn], hypothesis: Iterable[Turn], *,
         confusion=float(parts["confusion"]),
         speech=float(parts["total"]),
     )
+
+
+def overlapped(turns: Iterable[Turn]) -> float:
+    """Seconds of speech that whoever names one speaker at a time must miss: for each further speaker at the same time, once."""
+    edges = sorted(edge for turn in turns for edge in ((turn.start, 1), (turn.end, -1)))
+    together, total = 0, 0.0
+    for (at, step), (until, _) in pairwise(edges):
+        together += step
+        total += max(together - 1, 0) * (until - at)
+    return total
+
+
+def confused(reference: Iterable[Turn], hypothesis: Sequence[Turn]) -> tuple[float, ...]:
+    """For each turn found, the seconds in which others speak but not whom its speaker stands for in the best pairing."""
+    wanted, found = _annotation(reference), _annotation(hypothesis)
+    partner = DiarizationErrorRate().optimal_mapping(wanted, found)
+    spoken = wanted.get_timeline().support()
+
+    def seconds(turn: Turn) -> float:
+        span = Timeline([Segment(turn.start, turn.end)])
+        said = spoken.crop(span).duration()
+        right = wanted.label_timeline(partner[turn.speaker]).support().crop(span).duration() if turn.speaker in partner else 0.0
+        return float(said - right)
+
+    return tuple(seconds(turn) for turn in hypothesis)
 
 
 def speaker_count_error(reference: Iterable[Turn], hypothesis: Iterable[Turn]) -> int:

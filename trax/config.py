@@ -64,6 +64,7 @@ class Diarize(_Section):
     model: Name = "auto"
     min_speakers: Count = 1
     max_speakers: Count = 10
+    clustering: Literal["agglomerative", "spectral"] = "agglomerative"
     threshold: Annotated[float, Field(gt=0.0, lt=2.0)] | None = None
 
 

@@ -151,7 +151,8 @@ class Transcript:
     `segments` hold what is to be read. How the words were come by: `heard` are the engines' segments that have evidence, `quarantined` what
     was left out as invented, `refinements` what was heard a second time.
     Two runs over the same bytes, settings and models are equal but for `job` and `run`.
-    `accuracy_estimate` is 0 to 1, or None where there are no words; `speaker_confidence` the mean confidence of the turns by duration, or None. Words whose score is below `confidence_threshold` are doubtful.
+    `accuracy_estimate` is 0 to 1, or None where there are no words. Words whose score is below `confidence_threshold` are doubtful.
+    `speaker_confidence` is the mean confidence of the turns by duration, or None where there are none.
     """
 
     job: str

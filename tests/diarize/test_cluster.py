@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trax.diarize.cluster import EXACT, agglomerate, cluster, condense, number_in_order
+from trax.diarize.cluster import EXACT, FEW, agglomerate, cluster, condense, number_in_order
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
@@ -20,8 +20,8 @@ def voices(rng: np.random.Generator, speakers: int, windows: int, noise: float =
     return unit(centres[truth] + noise * rng.normal(size=(windows, 256))).astype(np.float32), number_in_order(truth)
 
 
-def find(vectors: np.ndarray, *, threshold=0.35, low=1, high=10, smallest=1) -> list[int]:
-    return cluster(vectors, threshold=threshold, min_speakers=low, max_speakers=high, smallest=smallest).tolist()
+def find(vectors: np.ndarray, *, threshold=0.35, low=1, high=10, smallest=1, lenience=0.0) -> list[int]:
+    return cluster(vectors, threshold=threshold, min_speakers=low, max_speakers=high, smallest=smallest, lenience=lenience).tolist()
 
 
 @given(seed=st.integers(0, 10_000), count=st.integers(2, 60), threshold=st.floats(0.02, 1.2))
@@ -88,6 +88,24 @@ def test_a_stray_window_is_not_one_of_the_two_speakers_that_were_asked_for():
     vectors[50] = unit(np.maximum(rng.normal(size=(1, 256)), 0))[0]
     labels = np.array(find(vectors, low=2, high=2, smallest=4))
     assert (labels == truth)[np.arange(100) != 50].all()
+
+
+def between(rng: np.random.Generator, count: int, distance: float, noise: float = 0.02) -> np.ndarray:
+    """40 windows of one voice, then `count` of another at this cosine distance from it."""
+    first, other = np.linalg.qr(rng.normal(size=(256, 2)))[0].T
+    second = (1 - distance) * first + np.sqrt(1 - (1 - distance) ** 2) * other
+    return unit(np.repeat([first, second], [40, count], axis=0) + noise * rng.normal(size=(40 + count, 256)) / 4)
+
+
+@given(seed=st.integers(0, 1000), few=st.integers(2, FEW - 1))
+@settings(max_examples=25, deadline=None)
+def test_few_windows_join_a_voice_that_many_would_not(seed, few):
+    rng = np.random.default_rng(seed)
+    assert set(find(between(rng, few, 0.4), lenience=0.1)) == {0}
+    assert set(find(between(rng, few, 0.4), lenience=0.0)) == {0, 1}
+    assert set(find(between(rng, FEW, 0.4), lenience=0.1)) == {0, 1}
+    assert set(find(between(rng, few, 0.6), lenience=0.1)) == {0, 1}
+    assert set(find(between(rng, few, 0.4), lenience=0.1, low=2)) == {0, 1}
 
 
 def test_two_windows_are_enough_for_a_speaker_when_there_is_no_more():

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 #: At most this many clusters are compared with each other.
 EXACT: Final = 640
+#: Clusters of fewer windows than this (five seconds of speech) say so little that they join another up to `LENIENCE` beyond the threshold.
+FEW: Final = 10
+LENIENCE: Final = 0.09
 #: A recording with more windows is first taken in pieces of this many, each merged down to a quarter: far more groups than voices.
 PIECE: Final = 256
 _KEEP: Final = 4
@@ -56,13 +59,15 @@ def agglomerate(sums: _Vectors, counts: NDArray[np.float64], until: int = 1) -> 
     return Merges(np.array(pairs, np.intp).reshape(-1, 2), np.array(heights, np.float64))
 
 
-def cluster(vectors: _Vectors, *, threshold: float, min_speakers: int, max_speakers: int, smallest: int) -> _Labels:
+def cluster(
+    vectors: _Vectors, *, threshold: float, min_speakers: int, max_speakers: int, smallest: int, lenience: float = LENIENCE
+) -> _Labels:
     """The speaker of each window: shape (n,), numbered from 0 without gaps in order of first window.
 
-    Clusters are merged while their mean cosine distance is at most `threshold`. Only those of `smallest` windows or more count as speakers
-    (when there is none: those as large as the largest); the windows of the others (noise, two voices at once) go to the nearest speaker.
-    Where that gives more than `max_speakers`, merging goes on; where fewer than `min_speakers`, it stops earlier, and if need be
-    smaller clusters count.
+    Clusters are merged while their mean cosine distance is at most `threshold`; then those of fewer than `FEW` windows join one that is no
+    smaller while that distance is at most `threshold + lenience`. Only those of `smallest` windows or more count as speakers (when there is
+    none: those as large as the largest); the windows of the others (noise, two voices at once) go to the nearest speaker. Where that gives
+    more than `max_speakers`, merging goes on; where fewer than `min_speakers`, it stops earlier, and if need be smaller clusters count.
 
     Args:
         vectors: (n, d) of unit length.
@@ -70,6 +75,7 @@ def cluster(vectors: _Vectors, *, threshold: float, min_speakers: int, max_speak
         min_speakers: at least so many, as far as there are windows.
         max_speakers: at most so many.
         smallest: the fewest windows a speaker has.
+        lenience: how much further from another a cluster of few windows may be and still join it.
     """
     if len(vectors) == 0:
         return np.zeros(0, np.intp)
@@ -78,6 +84,7 @@ def cluster(vectors: _Vectors, *, threshold: float, min_speakers: int, max_speak
     wanted = int(np.searchsorted(merges.distances, threshold, side="right"))
     steps, smallest = _choose_cut(counts, merges, wanted, min_speakers, max_speakers, smallest)
     labels = _labels_after(len(sums), merges, steps)
+    labels = _join_few(labels, sums, counts, smallest, threshold + lenience, min_speakers)
     return number_in_order(_join_small(labels, sums, counts, smallest)[groups])
 
 
@@ -134,6 +141,26 @@ def _labels_after(clusters: int, merges: Merges, steps: int) -> _Labels:
     for kept, gone in merges.pairs[:steps]:
         labels[labels == gone] = kept
     return labels
+
+
+def _join_few(
+    labels: _Labels, sums: NDArray[np.float64], counts: NDArray[np.float64], smallest: int, farthest: float, min_speakers: int
+) -> _Labels:
+    """Clusters of `smallest` to `FEW` windows become part of one that is no smaller, nearest first, while `min_speakers` are left."""
+    names, members = np.unique(labels, return_inverse=True)
+    cluster_sums, sizes = _sum_by(members, sums), np.bincount(members, weights=counts)
+    home = np.arange(len(names))
+    while (sizes >= smallest).sum() > min_speakers:
+        distances = 1.0 - (cluster_sums @ cluster_sums.T) / np.maximum(np.outer(sizes, sizes), 1.0)
+        may_join = ((sizes >= smallest) & (sizes < FEW))[:, None] & (sizes >= smallest) & (sizes >= sizes[:, None])
+        distances[~may_join | np.eye(len(names), dtype=bool)] = np.inf
+        gone, kept = divmod(int(distances.argmin()), len(names))
+        if distances[gone, kept] > farthest:
+            break
+        home[home == gone] = kept
+        cluster_sums[kept] += cluster_sums[gone]
+        sizes[kept], sizes[gone] = sizes[kept] + sizes[gone], 0.0
+    return np.asarray(names[home[members]], np.intp)
 
 
 def _join_small(labels: _Labels, sums: NDArray[np.float64], counts: NDArray[np.float64], smallest: int) -> _Labels:

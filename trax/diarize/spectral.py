@@ -1,7 +1,7 @@
-"""Windows to speakers by spectral clustering that tunes itself: NME-SC (Park, Han, Kumar, Narayanan: IEEE Signal Processing Letters 27, 2020).
+"""Windows to speakers by spectral clustering that tunes itself: NME-SC (Park, Han, Kumar and Narayanan, IEEE SPL 27, 2020).
 
-Each window keeps its p nearest neighbours; the eigenvalues of the graph's Laplacian tell the number of speakers by their largest gap, and p is the
-one for which that gap is largest for its size. Many windows are first merged into groups, as for agglomerative clustering.
+Each window keeps its p nearest neighbours; the eigenvalues of the graph's Laplacian tell the number of speakers by their largest gap, and
+p is the one for which that gap is largest for its size.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-#: The largest part of all windows that are one's neighbours, and how many values of p are tried up to there.
+#: The fewest neighbours: a window overlaps with so many that share its sound and say nothing of its voice; the largest part of all windows
+#: that are neighbours; and how many values of p are tried.
+FEWEST: Final = 10
 LARGEST_PART: Final = 0.3
 _TRIED: Final = 20
 _ROUNDS: Final = 50  # of k-means, which stops as soon as nothing moves
@@ -32,8 +34,8 @@ def spectral(vectors: _Floats, *, min_speakers: int, max_speakers: int) -> _Labe
         return np.zeros(count, np.intp)
     similarities = np.asarray(vectors @ vectors.T, np.float64)
     neighbours = np.argsort(-similarities, axis=1, kind="stable")
-    largest = max(2, round(LARGEST_PART * count))
-    tried = sorted({round(p) for p in np.linspace(2, largest, _TRIED)})
+    largest = max(1, round(LARGEST_PART * count))
+    tried = sorted({round(p) for p in np.linspace(min(FEWEST, largest), largest, _TRIED)})
     best = min(tried, key=lambda p: _ratio(neighbours, p, high))
     laplacian = _laplacian(neighbours, best)
     values, directions = np.linalg.eigh(laplacian)
@@ -42,14 +44,14 @@ def spectral(vectors: _Floats, *, min_speakers: int, max_speakers: int) -> _Labe
 
 
 def _ratio(neighbours: _Labels, p: int, most: int) -> float:
-    """p over the largest gap of the eigenvalues (of the greatest of them): the smaller, the clearer the clusters."""
+    """P over the largest gap of the eigenvalues (of the greatest of them): the smaller, the clearer the clusters."""
     values = np.linalg.eigvalsh(_laplacian(neighbours, p))
     return p / (float(_gaps(values, most).max() / (values[-1] + _TINY)) + _TINY)
 
 
-def _gaps(values: NDArray[np.float64], most: int) -> NDArray[np.float64]:
+def _gaps(values: _Floats, most: int) -> NDArray[np.float64]:
     """The gap after each of the first `most` eigenvalues; with as many clusters as windows there is none after the last."""
-    return np.diff(np.append(values, values[-1])[: most + 1])
+    return np.asarray(np.diff(np.append(values, values[-1])[: most + 1]), np.float64)
 
 
 def _laplacian(neighbours: _Labels, p: int) -> NDArray[np.float64]:
@@ -63,7 +65,7 @@ def _laplacian(neighbours: _Labels, p: int) -> NDArray[np.float64]:
 
 
 def k_means(points: _Floats, clusters: int) -> _Labels:
-    """The cluster of each point (n, d), without chance: the first centre is the point farthest from the mean, each further one from all before."""
+    """The cluster of each point (n, d), without chance: the first centre is the point farthest from the mean, the next from all before."""
     distances = _squares(points, points.mean(axis=0, keepdims=True))[:, 0]
     centres = [points[int(distances.argmax())]]
     while len(centres) < clusters:

@@ -8,31 +8,32 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from trax.diarize.cluster import cluster, number_in_order
+from trax.diarize.cluster import number_in_order
 from trax.diarize.embed import Embeddings
 from trax.diarize.smooth import RATE, best_path, instant_scores
+from trax.diarize.voices import Method, find_voices
 from trax.diarize.windows import bridge
 from trax.transcript import Diarization, Span, Turn
 
-#: Windows shorter than this (seconds) say too little to found a speaker; they only choose among those that others founded.
-TELLING: Final = 0.8
-#: The fewest windows that make a speaker: about two seconds of speech, and in a long recording this part of all windows (ten seconds of
-#: an hour): the longer one listens, the more often a noise happens twice.
-SMALLEST: Final = 2
-SMALLEST_PART: Final = 0.002
 #: What a change of speaker costs, in cosine similarity times seconds: within speech, and across a pause, where changes mostly happen.
-CHANGE_COST: Final = 0.10
-PAUSE_COST: Final = 0.03
+CHANGE_COST: Final = 0.05
+PAUSE_COST: Final = 0.015
 #: A margin of this much cosine similarity over the next speaker is full confidence.
 SURE_MARGIN: Final = 0.3
 #: Pauses up to this long (seconds) within one speaker's turn belong to it.
-PAUSE_IN_TURN: Final = 0.3
+PAUSE_IN_TURN: Final = 0.5
 
 _Floats = NDArray[np.float64]
 
 
 def diarize(
-    embeddings: Embeddings, speech: Sequence[Span], *, min_speakers: int, max_speakers: int, threshold: float
+    embeddings: Embeddings,
+    speech: Sequence[Span],
+    *,
+    min_speakers: int,
+    max_speakers: int,
+    threshold: float,
+    method: Method = "agglomerative",
 ) -> Diarization:
     """The turns of a recording: they cover the speech, end with it but for pauses of up to `PAUSE_IN_TURN`, and do not overlap.
 
@@ -45,6 +46,7 @@ def diarize(
         min_speakers: no fewer speakers, as far as there are windows.
         max_speakers: no more speakers.
         threshold: the cosine distance up to which two clusters of windows are one voice.
+        method: how windows are made speakers.
     """
     stretches = bridge(speech, 0.0)
     if not stretches:
@@ -52,7 +54,8 @@ def diarize(
     if len(embeddings.windows) == 0:
         return Diarization(tuple(Turn(span.start, span.end, _label(0), 0.0) for span in bridge(stretches, PAUSE_IN_TURN)))
     windows = embeddings.windows.astype(np.float64)
-    similarities = embeddings.vectors @ _voices(embeddings, min_speakers, max_speakers, threshold).T
+    voices = find_voices(embeddings, min_speakers=min_speakers, max_speakers=max_speakers, threshold=threshold, method=method)
+    similarities = embeddings.vectors @ voices.T
     instants, owners = _instants(stretches)
     scores = instant_scores(instants, windows, similarities.astype(np.float64))
     path = best_path(scores / RATE, np.where(np.diff(owners, prepend=0) > 0, PAUSE_COST, CHANGE_COST))
@@ -61,19 +64,6 @@ def diarize(
     margins = _margins(scores, path, threshold)
     pieces = list(_pieces(stretches, instants, owners, number_in_order(path), margins))
     return Diarization(tuple(_join(pieces)))
-
-
-def _voices(embeddings: Embeddings, min_speakers: int, max_speakers: int, threshold: float) -> NDArray[np.float32]:
-    """The mean voice of each speaker: shape (s, d), of unit length."""
-    durations = embeddings.windows[:, 1] - embeddings.windows[:, 0]
-    telling = durations >= TELLING
-    if telling.sum() < min(SMALLEST, len(durations)):
-        telling[:] = True
-    vectors = embeddings.vectors[telling]
-    smallest = max(SMALLEST, round(SMALLEST_PART * len(vectors)))
-    labels = cluster(vectors, threshold=threshold, min_speakers=min_speakers, max_speakers=max_speakers, smallest=smallest)
-    means = np.stack([vectors[labels == speaker].mean(axis=0) for speaker in range(int(labels.max()) + 1)])
-    return np.asarray(means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12), dtype=np.float32)
 
 
 def _instants(stretches: Sequence[Span]) -> tuple[_Floats, NDArray[np.intp]]:

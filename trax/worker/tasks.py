@@ -152,6 +152,7 @@ class Worker:
             min_speakers=options.min_speakers,
             max_speakers=options.max_speakers,
             threshold=threshold,
+            method=options.clustering,
         )
         task.write_json(diarization_to_plain(diarization))
         return {"speakers": len({turn.speaker for turn in diarization.turns})}
