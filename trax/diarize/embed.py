@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from trax import files
 from trax.audio.pcm import Pcm
 from trax.diarize.features import BANDS, HOP, SAMPLE_RATE, WINDOW, gain, mel_frames
+from trax.diarize.noise import without_noise
 from trax.diarize.windows import LENGTH, plan_windows
 from trax.errors import Cancelled, ModelError
 from trax.models.model import Model
@@ -110,12 +111,13 @@ class _MelReader:
         return np.resize(mel * np.float32(factor * factor), (_FRAMES, BANDS))
 
     def _block(self, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The mel frames of a block, and the mean square of the sound that each frame advances over."""
+        """The mel frames of a block, less its noise, and the mean square of the sound that each frame advances over."""
         if number not in self._blocks:
             samples = self._samples(number)
             middle = samples[(WINDOW - HOP) // 2 :][: _BLOCK_FRAMES * HOP].reshape(_BLOCK_FRAMES, HOP)
             self._blocks = {key: block for key, block in self._blocks.items() if key == number - 1}
-            self._blocks[number] = mel_frames(samples), np.mean(middle**2, axis=1)
+            power = np.mean(middle**2, axis=1)
+            self._blocks[number] = without_noise(mel_frames(samples), power), power
         return self._blocks[number]
 
     def _samples(self, number: int) -> NDArray[np.float32]:

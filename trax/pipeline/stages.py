@@ -83,7 +83,16 @@ REFINE = Stage(
     version=3,
     weight=40,
 )
-EMBED = Stage("embed", Lane.DIARIZE, makes="embeddings", file="embeddings.npz", needs=("pcm", "vad"), models=("embedding",), weight=15)
+EMBED = Stage(
+    "embed",
+    Lane.DIARIZE,
+    makes="embeddings",
+    file="embeddings.npz",
+    needs=("pcm", "vad"),
+    models=("embedding",),
+    version=2,
+    weight=15,
+)
 CLUSTER = Stage(
     "cluster",
     Lane.DIARIZE,
