@@ -56,7 +56,7 @@ test: setup
 
 accuracy: setup
 	@status=0; for each in digits quantization noise_reduction; do $(VENV)/bin/python benchmarks/$$each.py || status=$$?; done; \
-	for each in two_passes diarization accuracy; do \
+	for each in two_passes diarization digit_talk accuracy; do \
 		$(VENV)/bin/python benchmarks/$$each.py $(if $(QUICK),,--write docs/accuracy.md) || status=$$?; done; exit $$status
 
 bench: setup

@@ -67,10 +67,13 @@ def missing_outputs(folder: Path, name: str, checksums: Mapping[str, str]) -> tu
     return tuple(ending for ending in OUTPUTS if not is_whole(ending))
 
 
-def measure(references: Sequence[Conversation], sounds: Path, work: Path) -> Run:
-    """Drop every conversation, wait for every answer, score. Raises ApplianceError when the daemon does not answer them all."""
+def measure(references: Sequence[Conversation], sounds: Path, work: Path, settings: Mapping[str, Any] | None = None) -> Run:
+    """Drop every conversation, wait for every answer, score; `settings` beside the defaults.
+
+    Raises ApplianceError when the daemon does not answer them all.
+    """
     audio = sum(reference.duration for reference in references)
-    with Appliance(work, {"output": {"formats": list(OUTPUTS)}}) as appliance:
+    with Appliance(work, {"output": {"formats": list(OUTPUTS)}, **(settings or {})}) as appliance:
         for reference in references:
             appliance.drop(sounds / f"{reference.name}.wav")
         print(f"{len(references)} conversations, {audio / 60:.1f} minutes, dropped …", file=sys.stderr)

@@ -202,14 +202,19 @@ def write(script: Script, folder: Path) -> Conversation:
     sound, conversation = join(script)
     with open_wav(folder / f"{script.name}.wav") as wav:
         wav.writeframes(sound.tobytes())
+    write_references(conversation, folder)
+    return conversation
+
+
+def write_references(conversation: Conversation, folder: Path) -> None:
+    """Write the reference as `<name>.rttm`, `.stm`, `.seglst.json` and `.json`."""
     for ending, text in (
         ("rttm", to_rttm(conversation)),
         ("stm", to_stm(conversation)),
         ("seglst.json", to_seglst(conversation)),
         ("json", to_json(conversation)),
     ):
-        (folder / f"{script.name}.{ending}").write_text(text, encoding="utf-8")
-    return conversation
+        (folder / f"{conversation.name}.{ending}").write_text(text, encoding="utf-8")
 
 
 def endless_lines(clips: Sequence[Clip], seed: int = SEED) -> Iterator[Line]:

@@ -22,6 +22,7 @@ sys.path.insert(0, str(REPOSITORY))
 
 from training.digits.sounds import background
 from training.embedding.split import speakers
+from trax.diarize.calibrate import read_rttm
 from trax.transcript import Span, Turn
 
 COUNTS = (2, 3, 4, 6, 10)
@@ -69,12 +70,6 @@ class Piece:
     def seconds(self) -> float:
         """Its length."""
         return len(self.samples) / SAMPLE_RATE
-
-
-def read_rttm(path: Path) -> tuple[Turn, ...]:
-    """The turns of a NIST RTTM file."""
-    rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("SPEAKER ")]
-    return tuple(Turn(float(row[3]), float(row[3]) + float(row[4]), row[7]) for row in rows)
 
 
 def meetings(data: Path) -> Iterator[Recording]:

@@ -20,7 +20,7 @@ _OPTIONS = {"add": ("name", "scope", "languages", "licence", "source", "window")
 
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
-    """One of `list`, `pull`, `add`, `remove`, `verify` and `setup`."""
+    """One of `list`, `pull`, `add`, `remove`, `calibrate`, `verify` and `setup`."""
     settings = load(args)
     if args.action == "list":
         return _list(settings, terminal)
@@ -28,6 +28,8 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         return _pull(settings, args.name, args.source, terminal)
     if args.action == "remove":
         return _remove(settings, args.name, terminal)
+    if args.action == "calibrate":
+        return _calibrate(settings, args.name, Path(args.folder).absolute(), terminal)
     given = {option: getattr(args, option) for option in _OPTIONS.get(args.action, ())}
     extra = [f"--{option}={value}" for option, value in given.items() if value is not None]
     file = ["--", str(Path(args.file).absolute())] if args.action == "add" else []
@@ -85,4 +87,15 @@ def _remove(settings: Settings, name: str, terminal: Terminal) -> int:
         model_users.check_unused(settings, name)
     result = tool(settings, "models", "remove", "--", name)
     terminal.data(result, render.label(name))
+    return 0
+
+
+def _calibrate(settings: Settings, name: str, folder: Path, terminal: Terminal) -> int:
+    options = ["--quiet"] if terminal.json else []
+    result = tool(settings, "models", "calibrate", *options, "--", name, str(folder), watched=terminal)
+    terminal.data(result, f"{result['threshold']:g}")
+    confused = 100 * min(result["confusion"].values())
+    terminal.note(f"With it, {confused:.1f} % of the speech in {result['recordings']} recordings goes to the wrong speaker.")
+    if not result["kept"]:
+        terminal.note(f"{render.label(name)} came with Trax and stays as it is: set diarize.threshold to use this threshold.")
     return 0

@@ -62,6 +62,17 @@ def add_models(commands: Subparsers) -> None:
         "  trax-ctl models remove small.en",
     )
     remove.add_argument("name", metavar="NAME", help="the model's name, as `trax-ctl models list` shows it")
+    calibrate = command(
+        actions,
+        "calibrate",
+        "learn from labelled recordings how far apart two voices are for a model",
+        "DIR holds recordings with a .rttm file of the same name beside each, which says who speaks when; an hour of twenty people or\n"
+        "more is a good beginning. The threshold goes onto the card of a model that was pulled or added. For one that came with Trax\n"
+        "it is shown, to be set as diarize.threshold.",
+        "  trax-ctl models calibrate ge2e meetings/",
+    )
+    calibrate.add_argument("name", metavar="NAME", help="the model of voices, as `trax-ctl models list` shows it")
+    calibrate.add_argument("folder", metavar="DIR", help="the recordings and their references")
     command(
         actions,
         "verify",

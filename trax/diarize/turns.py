@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from trax.diarize.cluster import number_in_order
 from trax.diarize.embed import Embeddings
 from trax.diarize.smooth import RATE, best_path, instant_scores
-from trax.diarize.voices import Method, find_voices
+from trax.diarize.voices import Method, Voices, find_voices
 from trax.diarize.windows import bridge
 from trax.transcript import Diarization, Span, Turn
 
@@ -55,15 +55,16 @@ def diarize(
         return Diarization(tuple(Turn(span.start, span.end, _label(0), 0.0) for span in bridge(stretches, PAUSE_IN_TURN)))
     windows = embeddings.windows.astype(np.float64)
     voices = find_voices(embeddings, min_speakers=min_speakers, max_speakers=max_speakers, threshold=threshold, method=method)
-    similarities = embeddings.vectors @ voices.T
+    similarities = embeddings.vectors @ voices.means.T
     instants, owners = _instants(stretches)
     scores = instant_scores(instants, windows, similarities.astype(np.float64))
     path = best_path(scores / RATE, np.where(np.diff(owners, prepend=0) > 0, PAUSE_COST, CHANGE_COST))
     if len(np.unique(path)) < min(min_speakers, scores.shape[1]):
         path = scores.argmax(axis=1)  # smoothing must not lose a speaker that was asked for
     margins = _margins(scores, path, threshold)
-    pieces = list(_pieces(stretches, instants, owners, number_in_order(path), margins))
-    return Diarization(tuple(_join(pieces)))
+    numbered = number_in_order(path)
+    pieces = list(_pieces(stretches, instants, owners, numbered, margins))
+    return Diarization(tuple(_join(pieces)), tuple(_warnings(voices, dict(zip(path.tolist(), numbered.tolist(), strict=True)))))
 
 
 def _instants(stretches: Sequence[Span]) -> tuple[_Floats, NDArray[np.intp]]:
@@ -116,6 +117,17 @@ def _merged(pieces: Sequence[Turn]) -> Turn:
     durations = [max(piece.end - piece.start, 1e-6) for piece in pieces]
     confidence = sum(piece.confidence * each for piece, each in zip(pieces, durations, strict=True)) / sum(durations)
     return Turn(pieces[0].start, pieces[-1].end, pieces[0].speaker, round(confidence, 3))
+
+
+def _warnings(voices: Voices, numbers: Mapping[int, int]) -> Iterator[str]:
+    """What is in doubt about the voices that have turns; `numbers` are those of the turns, by voice."""
+    for one, other in voices.alike:
+        if one in numbers and other in numbers:
+            first, second = sorted((numbers[one], numbers[other]))
+            yield f"{_label(first)} and {_label(second)} sound so alike that they may be one person."
+    for voice in voices.mixed:
+        if voice in numbers:
+            yield f"{_label(numbers[voice])} may be two people who sound alike."
 
 
 def _label(speaker: int) -> str:

@@ -1,15 +1,17 @@
-"""Windows to voices: which windows found speakers, by which method, and what each speaker sounds like on average."""
+"""Windows to voices: which windows found speakers, by which method, what each speaker sounds like, and how sure that all is."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from itertools import combinations
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trax.diarize.changes import find_changes, of_one_voice
-from trax.diarize.cluster import cluster, condense, number_in_order
+from trax.diarize.cluster import FEW, agglomerate, cluster, condense, number_in_order
 from trax.diarize.embed import Embeddings
 from trax.diarize.spectral import spectral
 
@@ -24,8 +26,24 @@ TELLING: Final = 0.8
 SMALLEST: Final = 2
 
 
-def find_voices(embeddings: Embeddings, *, min_speakers: int, max_speakers: int, threshold: float, method: Method) -> NDArray[np.float32]:
-    """The mean voice of each speaker: shape (s, d), of unit length, in order of first window.
+#: Two voices that differ by less than the threshold and this may be one; one whose parts differ by more than the threshold less this, two.
+NEAR: Final = 0.04
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Voices:
+    """What speakers sound like: `means` (s, d), of unit length, in order of first window.
+
+    `alike` are pairs of speakers who may be one person, `mixed` speakers who may be two.
+    """
+
+    means: NDArray[np.float32]
+    alike: tuple[tuple[int, int], ...] = ()
+    mixed: tuple[int, ...] = ()
+
+
+def find_voices(embeddings: Embeddings, *, min_speakers: int, max_speakers: int, threshold: float, method: Method) -> Voices:
+    """The voice of each speaker.
 
     Short windows and those in which the voice changes found no speakers, and have no part in any mean.
 
@@ -43,8 +61,26 @@ def find_voices(embeddings: Embeddings, *, min_speakers: int, max_speakers: int,
     else:
         smallest = max(SMALLEST, round(math.sqrt(len(vectors)) / 4))
         labels = cluster(vectors, threshold=threshold, min_speakers=min_speakers, max_speakers=max_speakers, smallest=smallest)
-    means = np.stack([vectors[labels == speaker].mean(axis=0) for speaker in range(int(labels.max()) + 1)])
-    return np.asarray(_unit(means), dtype=np.float32)
+    parts = [vectors[labels == speaker] for speaker in range(int(labels.max()) + 1)]
+    means = np.stack([part.mean(axis=0) for part in parts])
+    enough = [speaker for speaker, part in enumerate(parts) if len(part) >= FEW]
+    return Voices(
+        np.asarray(_unit(means), dtype=np.float32),
+        alike=tuple((one, other) for one, other in combinations(enough, 2) if 1.0 - means[one] @ means[other] < threshold + NEAR),
+        mixed=tuple(speaker for speaker in enough if _halves_apart(parts[speaker]) > threshold - NEAR),
+    )
+
+
+def _halves_apart(vectors: NDArray[np.float32]) -> float:
+    """The cosine distance of the two parts that a voice was last made of, -1 where one is of few windows."""
+    _, sums, counts = condense(vectors)
+    merges = agglomerate(sums, counts)
+    if not len(merges.pairs):
+        return -1.0
+    sizes = counts.copy()
+    for kept, gone in merges.pairs[:-1]:
+        sizes[kept] += sizes[gone]
+    return float(merges.distances[-1]) if sizes[merges.pairs[-1]].min() >= FEW else -1.0
 
 
 def _telling(embeddings: Embeddings, threshold: float) -> NDArray[np.bool_]:

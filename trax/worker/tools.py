@@ -6,6 +6,7 @@
     models remove NAME          {"removed": path}
     models verify               {"verified": [name], "findings": [...]}; exit 1 when there are findings
     models setup [--into DIR]   {"made": path}
+    models calibrate NAME DIR   {"model": name, "threshold", "recordings", "confusion": {threshold: part}, "kept": whether on its card}
     engine build [--from FILE]  {"built": Build}; what is under way on stderr
     engine show                 see `trax.worker.facts.engine_facts`
     engine remove               {"removed": whether there was one}
@@ -154,6 +155,16 @@ def _engine_remove(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     return 0, {"removed": remove(folder_beside(_models(options)))}
 
 
+def _calibrate(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
+    from trax.worker.calibrating import calibrate_model
+
+    def tell(line: str) -> None:
+        if not options.quiet:
+            sys.stderr.write(f"{line}\n")
+
+    return 0, calibrate_model(options.name, options.folder, _models(options), len(os.sched_getaffinity(0)), tell)
+
+
 def _doctor(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     from trax.worker.facts import facts
 
@@ -171,6 +182,7 @@ _TOOLS = {
     "engine-build": _engine_build,
     "engine-show": _engine_show,
     "engine-remove": _engine_remove,
+    "calibrate": _calibrate,
 }
 
 
@@ -213,6 +225,10 @@ def _parser() -> argparse.ArgumentParser:
     adding.add_argument("--window", type=float, metavar="SECONDS", help="how much it hears at once; default: 30")
     removing = models.add_parser("remove", parents=[common], help="remove a model that was pulled or added")
     removing.add_argument("name")
+    calibrating = models.add_parser("calibrate", parents=[common], help="learn a speaker embedding's threshold from labelled recordings")
+    calibrating.add_argument("name")
+    calibrating.add_argument("folder", type=Path)
+    calibrating.add_argument("--quiet", action="store_true", help="show no progress")
     models.add_parser("verify", parents=[common], help="check every installed model anew")
     setup = models.add_parser("setup", parents=[common], help="fetch and convert the built-in speaker embedding")
     setup.add_argument("--into", type=Path, metavar="DIR", help="default: beside the models of Trax, or DIR/models if that may not be")
