@@ -63,7 +63,7 @@ bench: setup
 	@$(MAKE) --no-print-directory $(PEERS)/.installed || echo 'The peers could not be installed: speed is measured without them.' >&2
 	@test -f state/engine/build.json || $(VENV)/bin/python -m trax.worker.tools engine build --state state >/dev/null \
 		|| echo 'whisper.cpp could not be built for this machine: speed is measured with that of the wheel alone.' >&2
-	@status=0; for each in idle ledger many_files scaling invented voice_activity; do $(VENV)/bin/python benchmarks/$$each.py || status=$$?; done; \
+	@status=0; for each in idle ledger many_files scaling invented voice_activity diarization_speed; do $(VENV)/bin/python benchmarks/$$each.py || status=$$?; done; \
 	$(VENV)/bin/python benchmarks/speed.py $(if $(QUICK),,--write docs/performance.md) || status=$$?; exit $$status
 
 # KILLS= FILES= SEED= JOBS= set how hard they try; ONLY=kills,links runs some; WRITE=1 puts the figures into the page.

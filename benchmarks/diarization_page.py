@@ -126,7 +126,7 @@ def doubt(found: Sequence[Bed]) -> str:
     doubtful = sum(turn.end - turn.start for turn, _ in turns if turn.is_doubtful)
     held = sum(seconds for turn, seconds in turns if turn.is_doubtful)
     return (
-        f"Turns marked as doubtful (confidence below {DOUBTFUL_TURN:g}) are {_percent(doubtful / talk)} % of the talk "
+        f"Turns marked as doubtful (confidence below {DOUBTFUL_TURN:g}) are {_percent(doubtful / max(talk, 1e-9))} % of the talk "
         f"and hold {_percent(held / max(wrong, 1e-9))} % of what is given to the wrong speaker."
     )
 
