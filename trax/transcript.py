@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 #: A turn less confident than this is doubtful: see docs/accuracy.md for how much of what is wrong such turns hold.
-DOUBTFUL_TURN = 0.3
+DOUBTFUL_TURN = 0.4
 
 #: Languages whose words are written without spaces between them (ISO 639-1).
 UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "my", "km", "yue", "bo"})
