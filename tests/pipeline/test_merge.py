@@ -132,6 +132,18 @@ def test_below_the_threshold_it_needs_review() -> None:
     assert [transcript.needs_review for transcript in transcripts] == [True, False, False]
 
 
+def test_confidence_of_speakers_and_recording_is_that_of_their_turns_by_duration() -> None:
+    turns = (Turn(0.0, 3.0, "SPEAKER_00", 1.0), Turn(3.0, 4.0, "SPEAKER_00", 0.2), Turn(4.0, 8.0, "SPEAKER_01", 0.5))
+    transcript = assembled(TALK, Diarization(turns))
+    assert [speaker.confidence for speaker in transcript.speakers] == [0.8, 0.5]
+    assert transcript.speaker_confidence == 0.65
+    assert assembled(TALK, None).speaker_confidence is None
+
+
+def test_what_diarization_warns_of_is_told() -> None:
+    assert "SPEAKER_00 may be two." in assembled(TALK, Diarization((Turn(0.0, 3.0, "SPEAKER_00"),), ("SPEAKER_00 may be two.",))).warnings
+
+
 def test_silence_gives_a_valid_empty_transcript_that_says_so() -> None:
     transcript = assembled(heard(), Diarization(()))
     check(transcript)
