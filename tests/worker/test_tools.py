@@ -59,9 +59,8 @@ def test_a_threshold_is_learnt_from_meetings_and_what_came_with_trax_stays_as_it
         (meetings / f"dev00{ending}").symlink_to(data_folder / "ami" / f"dev00{ending}")
     (meetings / "notes.txt").write_text("no recording")
     state = tmp_path / "state"
-    done = run("models", "calibrate", "--quiet", "--state", str(state), "ge2e", str(meetings))
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    code, found, complaints = run("models", "calibrate", "--quiet", "--state", state, "ge2e", meetings)
+    assert (code, complaints) == (0, "")
     assert (found["model"], found["recordings"], found["kept"]) == ("ge2e", 1, False)
     assert 0.1 <= found["threshold"] <= 0.8
     assert min(found["confusion"].values()) < found["confusion"]["0.8"]
@@ -70,9 +69,9 @@ def test_a_threshold_is_learnt_from_meetings_and_what_came_with_trax_stays_as_it
 
 def test_without_references_nothing_is_learnt(tmp_path):
     for name, what in (("ge2e", "no recording with a .rttm"), ("silero-vad", "no installed model of voices")):
-        done = run("models", "calibrate", "--state", str(tmp_path / "state"), name, str(tmp_path))
-        assert done.returncode == 1
-        assert what in json.loads(done.stdout)["error"]["what"]
+        code, answer, _ = run("models", "calibrate", "--state", tmp_path / "state", name, tmp_path)
+        assert code == 1
+        assert what in answer["error"]["what"]
 
 
 def test_an_error_is_a_document_too(tmp_path):
