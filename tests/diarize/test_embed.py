@@ -3,9 +3,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from networks import last_samples, loudest_bands
 
 from trax.audio.pcm import SAMPLE_RATE, Pcm
 from trax.diarize.embed import BATCH, Embeddings, Encoder, embed, load, save
+from trax.diarize.fbank import centred, fbank_frames
 from trax.diarize.features import gain, mel_spectrogram
 from trax.diarize.noise import without_noise
 from trax.diarize.turns import diarize
@@ -87,6 +89,29 @@ def test_silence_gives_no_windows_and_speech_beyond_the_end_is_silence(model, tm
     with Pcm(write_pcm(tmp_path / "pcm.raw", probe_signal())) as pcm:
         assert run(pcm, [], model).vectors.shape == (0, 256)
         assert np.isfinite(run(pcm, [Span(1.5, 4.0)], model).vectors).all()
+
+
+@pytest.mark.parametrize("engine", ["wespeaker", "xvector"])
+def test_a_model_of_another_front_end_hears_the_sound_in_each_window(engine, tmp_path):
+    made = loudest_bands(tmp_path / "model.onnx") if engine == "wespeaker" else last_samples(tmp_path / "model.onnx")
+    model = Model("mine", "embedding", engine, str(made), None, "1", "open", ("*",), "MIT", "", 0)
+    signal = np.tile(probe_signal(), 8)[: 15 * SAMPLE_RATE]
+    with Pcm(write_pcm(tmp_path / "pcm.raw", signal)) as pcm:
+        found = run(pcm, [Span(0.5, 12.5), Span(13.0, 13.9)], model)
+        heard = pcm.read(0, 99)
+    assert found.vectors.shape == (len(found.windows), 80 if engine == "wespeaker" else 160)
+    for (start, end), vector in zip(found.windows, found.vectors, strict=True):
+        samples = heard[round(float(start) * 100) * 160 : round(float(end) * 100) * 160]
+        frames = centred(fbank_frames(samples))
+        expected = frames.max(axis=0) if engine == "wespeaker" else np.resize(samples, 25_600)[-160:]
+        np.testing.assert_allclose(vector, expected / np.linalg.norm(expected), atol=1e-4)
+
+
+def test_a_model_whose_network_takes_something_else_is_refused_in_words(model, tmp_path):
+    with pytest.raises(ModelError, match="no speaker embedding as wespeaker has them"):
+        Encoder(Model("mine", "embedding", "wespeaker", model.path, None, "1", "open", ("*",), "MIT", "", 0), 1)
+    with pytest.raises(ModelError, match="not a speaker embedding"):
+        Encoder(Model("mine", "segmentation", "pyannet", model.path, None, "1", "open", ("*",), "MIT", "", 0), 1)
 
 
 def test_a_file_that_is_no_embedding_is_refused(tmp_path):

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, cast, get_args
 
-Kind = Literal["asr", "embedding", "vad"]
-EngineName = Literal["whisper", "pocketsphinx", "ge2e", "silero"]
+Kind = Literal["asr", "embedding", "segmentation", "vad"]
+EngineName = Literal["whisper", "pocketsphinx", "ge2e", "wespeaker", "xvector", "pyannet", "silero"]
 
 #: The scope of a model that takes any speech; every other scope names the narrow field that a model knows.
 OPEN = "open"

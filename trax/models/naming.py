@@ -9,7 +9,12 @@ from trax.errors import ModelError
 from trax.models.model import Kind, Model
 
 #: What models of each kind are for, in words.
-KINDS: Mapping[Kind, str] = {"asr": "speech recognition", "embedding": "telling speakers apart", "vad": "voice activity"}
+KINDS: Mapping[Kind, str] = {
+    "asr": "speech recognition",
+    "embedding": "telling speakers apart",
+    "segmentation": "hearing several speakers at once",
+    "vad": "voice activity",
+}
 
 
 def named(name: str, kind: Kind, setting: str, installed: Sequence[Model]) -> Model:

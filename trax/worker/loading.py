@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from trax.asr.engine import Engine
     from trax.audio.silero import Silero
     from trax.diarize.embed import Encoder
+    from trax.diarize.segment import Segmenter
 
 
-def load(model: Model, threads: int) -> Engine | Encoder | Silero:
+def load(model: Model, threads: int) -> Engine | Encoder | Segmenter | Silero:
     """Load a model; `threads` bounds the cores of an engine that must know when it is loaded. Raises ModelError when it cannot be loaded.
 
     Its memory is free again when nothing refers to the result any more.
@@ -27,6 +28,10 @@ def load(model: Model, threads: int) -> Engine | Encoder | Silero:
             from trax.diarize.embed import Encoder
 
             return Encoder(model, threads)
+        case "segmentation":
+            from trax.diarize.segment import Segmenter
+
+            return Segmenter(model, threads)
         case "asr":
             from trax.asr.load import load_engine
 
