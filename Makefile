@@ -11,6 +11,7 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 
 VENV := .venv
 PEERS := .venv-peers
+EXPORT := .venv-export
 INSTALLED := $(VENV)/.installed
 MODEL := models/ge2e.onnx
 
@@ -36,6 +37,7 @@ help:
 	@echo 'make accuracy   error rates on real speech (TRAX_DATA names it; default ../shared/data; F16= a folder of the digits models in f16)'
 	@echo 'make bench      idle cost, the ledger, 200 files, four hours, words where nobody speaks, speed beside its peers (as above; QUICK=1: in ten minutes)'
 	@echo 'make reliability  attacks on every promise of docs/reliability.md (QUICK=1: in a quarter of an hour)'
+	@echo 'make export-test  what trax-ctl models export makes, beside pyannote.audio and torch (which it installs, 1.7 GB)'
 	@echo 'make soak       a thousand jobs through one daemon (JOBS=)'
 	@echo 'make setup      the virtual environment and the built-in models; the others do it by themselves'
 	@echo 'make wheel      dist/trax-….whl with the models inside'
@@ -43,7 +45,7 @@ help:
 	@echo 'make lock       resolve the pins of constraints.txt anew'
 	@echo 'make clean      remove what these made, but for state/, inbox/ and outbox/'
 
-.PHONY: demo test accuracy bench reliability soak setup wheel lock clean
+.PHONY: demo test export-test accuracy bench reliability soak setup wheel lock clean
 
 demo: setup
 	@$(VENV)/bin/python demo/run.py
@@ -53,6 +55,9 @@ test: setup
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-cache
 	$(VENV)/bin/pytest
+
+export-test: setup $(EXPORT)/.installed
+	$(EXPORT)/bin/pytest tests/worker/export tests/diarize/test_embed.py
 
 accuracy: setup
 	@status=0; for each in digits quantization noise_reduction; do $(VENV)/bin/python benchmarks/$$each.py || status=$$?; done; \
@@ -100,6 +105,13 @@ $(PEERS)/.installed: benchmarks/peers/requirements.txt
 	-CMAKE_POLICY_VERSION_MINIMUM=3.5 $(PEERS)/bin/python -m pip install --quiet whisper-cpp-python==0.2.0
 	@touch $@
 
+# torch and pyannote.audio, which only an export needs, away from the environment of everything else.
+$(EXPORT)/.installed: pyproject.toml constraints.txt
+	"$(PYTHON)" -m venv --clear $(EXPORT)
+	$(EXPORT)/bin/python -m pip install --quiet --constraint constraints.txt hatchling editables
+	$(EXPORT)/bin/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[export,dev]'
+	@touch $@
+
 wheel: setup
 	@rm -f $(DIST)/trax-*.whl
 	$(VENV)/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir $(DIST) .
@@ -109,6 +121,6 @@ lock:
 	@"$(PYTHON)" scripts/lock.py
 
 clean:
-	rm -rf $(VENV) $(PEERS) build dist $(MODEL) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS) $(EXPORT) build dist $(MODEL) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 include systemd/install.mk

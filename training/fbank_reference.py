@@ -7,25 +7,23 @@ Run once, from the root of the repository, in the environment that `make export-
 
 import json
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from trax.models.export.libraries import pyannote_without_native_torchaudio
 from trax.models.probe import probe_signal
+from trax.worker.export import libraries
 
 FRAMES = [0, 1, 2, 50, 117, -2, -1]
 
 
 def main() -> None:
     """Compute the reference and write it."""
-    with pyannote_without_native_torchaudio():
-        import torchaudio
-        from pyannote.audio.models.embedding import WeSpeakerResNet34
-    model = WeSpeakerResNet34()
+    model = libraries.pyannote().networks["WeSpeakerResNet34"]()
     fbank = partial(model._fbank)  # noqa: SLF001 - the one call that holds torchaudio's function with all of its settings
-    reference: dict[str, object] = {"torch": torch.__version__, "torchaudio": torchaudio.__version__}
+    reference: dict[str, object] = {"torch": torch.__version__, "torchaudio": version("torchaudio")}
     for name, signal in {"probe": probe_signal(), "quiet": probe_signal() / 1000}.items():
         exact = torch.from_numpy(signal.astype(np.float64))[None]  # in float32 torchaudio itself is off by as much as we are
         frames = fbank(exact * (1 << 15))

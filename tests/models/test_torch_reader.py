@@ -1,6 +1,5 @@
-"""Checkpoints are written here instruction by instruction, so that they can also be made to lie."""
+"""What is no state dictionary is refused, whatever it asks for."""
 
-import io
 import os
 import pickle
 import struct
@@ -11,64 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from torch_files import STORAGES, checkpoint, dictionary, instance, legacy, program, tensor, text, zipped
 
 from trax.errors import ModelError
-from trax.models.torch_reader import read_state, read_state_file
-
-STORAGES = {"<f8": "DoubleStorage", "<f4": "FloatStorage", "<f2": "HalfStorage", "<i8": "LongStorage", "|u1": "ByteStorage"}
-EMPTY_ORDERED = b"ccollections\nOrderedDict\n)R"
-
-
-def integer(value: int) -> bytes:
-    return pickle.dumps(value, 2)[2:-1]
-
-
-def text(value: str) -> bytes:
-    return b"X" + struct.pack("<I", len(value.encode())) + value.encode()
-
-
-def group(*items: bytes) -> bytes:
-    return b"(" + b"".join(items) + b"t"
-
-
-def program(body: bytes) -> bytes:
-    return b"\x80\x02" + body + b"."
-
-
-def tensor(key: str, array: np.ndarray, *, count=None, offset=0, shape=None, strides=None) -> bytes:
-    shape = array.shape if shape is None else shape
-    strides = [each // array.itemsize for each in array.strides] if strides is None else strides
-    kind = b"ctorch\n" + STORAGES[array.dtype.str].encode() + b"\n"
-    storage = group(text("storage"), kind, text(key), text("cpu"), integer(array.size if count is None else count), b"N") + b"Q"
-    sizes = [group(*map(integer, shape)), group(*map(integer, strides))]
-    return b"ctorch._utils\n_rebuild_tensor_v2\n" + group(storage, integer(offset), *sizes, b"\x89", EMPTY_ORDERED) + b"R"
-
-
-def dictionary(entries: dict[str, bytes]) -> bytes:
-    return EMPTY_ORDERED + b"(" + b"".join(text(key) + value for key, value in entries.items()) + b"u"
-
-
-def checkpoint(state: bytes) -> bytes:
-    return program(b"}(" + text("step") + integer(7) + text("model_state") + state + b"u")
-
-
-def legacy(top: bytes, arrays: list[np.ndarray], *, counts=None) -> bytes:
-    system = pickle.dumps({"protocol_version": 1001, "little_endian": True, "type_sizes": {}}, 2)
-    keys = pickle.dumps([str(number) for number in range(len(arrays))], 2)
-    counts = [array.size for array in arrays] if counts is None else counts
-    raw = b"".join(struct.pack("<q", count) + array.tobytes() for count, array in zip(counts, arrays, strict=True))
-    return pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2) + system + top + keys + raw
-
-
-def zipped(top: bytes, arrays: list[np.ndarray], method: int = zipfile.ZIP_STORED) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", method) as archive:
-        archive.writestr("archive/data.pkl", top)
-        archive.writestr("archive/byteorder", "little")
-        for number, array in enumerate(arrays):
-            archive.writestr(f"archive/data/{number}", array.tobytes())
-    return made.getvalue()
-
+from trax.models.torch_reader import Described, read_checkpoint, read_state, read_state_file
 
 FORMS = pytest.mark.parametrize("form", [legacy, zipped])
 WEIGHT = np.arange(12, dtype=np.float32).reshape(3, 4)
@@ -96,6 +41,15 @@ def test_a_state_may_be_the_whole_checkpoint_and_tensors_may_share_a_storage(for
     found = read_state(form(program(dictionary(entries)), [WEIGHT]), key=None)
     np.testing.assert_array_equal(found["all"], WEIGHT)
     np.testing.assert_array_equal(found["row"], WEIGHT[1])
+
+
+@FORMS
+@given(array=hnp.arrays("<f4", hnp.array_shapes(min_dims=2, max_dims=4, max_side=4)), data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_a_tensor_whose_axes_were_exchanged_comes_back(form, array, data):
+    turned = array.transpose(data.draw(st.permutations(range(array.ndim))))
+    found = read_state(form(checkpoint(dictionary({"weight": tensor("0", turned)})), [array]))
+    np.testing.assert_array_equal(found["weight"], turned)
 
 
 class RunsACommand:
@@ -144,7 +98,8 @@ def test_a_name_outside_the_list_is_refused(name):
         {"shape": (-3, 4)},
         {"strides": (4,)},
         {"strides": (-4, 1)},
-        {"strides": (1, 3)},
+        {"strides": (1, 4)},
+        {"strides": (2, 6)},
     ],
 )
 @FORMS
@@ -187,6 +142,38 @@ def test_a_damaged_checkpoint_gives_arrays_or_an_error_of_ours(data, whole):
     except ModelError:
         return
     assert all(isinstance(value, np.ndarray) for value in found.values())
+
+
+@FORMS
+def test_objects_in_a_whole_checkpoint_are_told_and_not_made(form):
+    problem = instance("pyannote.audio.core.task", "Problem", text("mono"))
+    entries = {
+        "state_dict": dictionary({"weight": tensor("0", WEIGHT)}),
+        "told": b"}(" + text("it") + problem + text("loads") + b"ctorch.hub\nload\n" + b"(" + text("somebody/else") + b"t" + b"R" + b"u",
+    }
+    found = read_checkpoint(form(program(dictionary(entries)), [WEIGHT]))
+    np.testing.assert_array_equal(found.state["weight"], WEIGHT)
+    it, loads = found.entries["told"]["it"], found.entries["told"]["loads"]
+    assert isinstance(it, Described)
+    assert (it.kind, it.arguments) == ("pyannote.audio.core.task.Problem", ("mono",))
+    assert isinstance(loads, Described), "torch.hub.load was noted, and nothing was loaded"
+    with pytest.raises(ModelError):
+        read_state(form(program(dictionary(entries)), [WEIGHT]), "state_dict")
+
+
+@FORMS
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_command_in_a_whole_checkpoint_is_refused_and_does_not_run(form, protocol, tmp_path):
+    attack = pickle.dumps({"state_dict": {}, "hyper_parameters": {"lstm": RunsACommand(f"touch {tmp_path}/owned")}}, protocol)
+    with pytest.raises(ModelError):
+        read_checkpoint(form(attack, []))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["builtins\neval", "builtins\ngetattr", "os\nsystem", "trax.files\ncopy", "torchy\nrun"])
+def test_a_whole_checkpoint_may_not_name_what_it_likes(name):
+    with pytest.raises(ModelError, match="asks for"):
+        read_checkpoint(legacy(program(dictionary({"state_dict": b"}", "hyper_parameters": f"c{name}\n".encode() + b")R"})), []))
 
 
 def test_a_missing_file_and_one_that_is_no_checkpoint_are_told_apart(tmp_path):

@@ -20,7 +20,7 @@ _OPTIONS = {"add": ("name", "scope", "languages", "licence", "source", "window")
 
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
-    """One of `list`, `pull`, `add`, `remove`, `calibrate`, `verify` and `setup`."""
+    """One of `list`, `pull`, `add`, `remove`, `calibrate`, `export`, `verify` and `setup`."""
     settings = load(args)
     if args.action == "list":
         return _list(settings, terminal)
@@ -30,6 +30,8 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         return _remove(settings, args.name, terminal)
     if args.action == "calibrate":
         return _calibrate(settings, args.name, Path(args.folder).absolute(), terminal)
+    if args.action == "export":
+        return _export(settings, args, terminal)
     given = {option: getattr(args, option) for option in _OPTIONS.get(args.action, ())}
     extra = [f"--{option}={value}" for option, value in given.items() if value is not None]
     file = ["--", str(Path(args.file).absolute())] if args.action == "add" else []
@@ -77,6 +79,19 @@ def _pull(settings: Settings, name: str, source: str | None, terminal: Terminal)
     terminal.data(result, render.label(name))
     if not result["is_new"]:
         terminal.note("It was installed already, and is whole: nothing was fetched.")
+    return 0
+
+
+def _export(settings: Settings, args: argparse.Namespace, terminal: Terminal) -> int:
+    token = find(_TOKEN)
+    secrets: dict[str, str] = {} if token is None else {_TOKEN: token.get_secret_value()}
+    given = {name: getattr(args, name) for name in ("name", "threshold", "licence", "source")}
+    options = [f"--mirror={settings.models.mirror}", *(f"--{name}={value}" for name, value in given.items() if value is not None)]
+    options += [*(["--int8"] if args.int8 else []), *(["--quiet"] if terminal.json else [])]
+    file = Path(args.checkpoint)
+    checkpoint = str(file.absolute()) if file.exists() else args.checkpoint
+    result = tool(settings, "models", "export", *options, "--", checkpoint, watched=terminal, secrets=secrets)
+    terminal.data(result, render.label(result["exported"]["name"]))
     return 0
 
 

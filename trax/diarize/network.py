@@ -28,6 +28,8 @@ class Network:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting threads would burn the other lane's cores
         options.enable_cpu_mem_arena = False  # an arena keeps the most it ever needed
         options.log_severity_level = 3  # of a published file it has much to remark that nobody here can mend
+        if model.settings.get("weights") == "int8":
+            options.add_session_config_entry("session.disable_quant_qdq", "1")  # so that they become float32 once, and not in every pass
         try:
             self._session = onnxruntime.InferenceSession(model.path, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime raises classes of its own that share no other root

@@ -52,7 +52,7 @@ def add(
         header, sha256 = _copied(file, folder / FILE)
         # a file that was given a name of its own need not be the catalogue's, whatever it is called
         known = catalogue().identify(file.name if name is None else "", sha256)
-        called = _valid("name", name or (known.name if known else _slug(file.stem)))
+        called = valid("name", name or (known.name if known else slug(file.stem)))
         pulled: dict[str, Any] = {}
         if known and called == known.name:
             pulled = {"from": str(file.absolute().parent), "files": {known.files[0].name: sha256}, "pinned": []}
@@ -65,7 +65,7 @@ def add(
             path=FILE,
             sha256=sha256,
             version=sha256[:12],
-            scope=_valid("scope", scope or (known.scope if known else OPEN)),
+            scope=valid("scope", scope or (known.scope if known else OPEN)),
             languages=_spoken(header, languages, known),
             licence=licence or (known.licence if known else "unknown"),
             source=source or (known.source if known else "added by hand"),
@@ -120,11 +120,13 @@ def _window(seconds: float | None) -> dict[str, float]:
     return {"window_seconds": seconds}
 
 
-def _slug(stem: str) -> str:
+def slug(stem: str) -> str:
+    """A name for a model made of a file's."""
     return re.sub(r"[^a-z0-9._-]+", "-", stem.lower()).removeprefix("ggml-").strip("-._") or "model"
 
 
-def _valid(what: str, text: str) -> str:
+def valid(what: str, text: str) -> str:
+    """The text, if it can be the name or scope of a model. Raises ModelError."""
     if not _NAME.fullmatch(text):
         advice = "Take small letters, digits, points, hyphens and underscores, a letter or digit first."
         raise ModelError(f"{text!r} cannot be the {what} of a model.", advice=advice)

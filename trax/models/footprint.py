@@ -19,8 +19,9 @@ def footprint(model: Model) -> int:
 
     The figures that are published (`memory_mb`) are of whole processes and of weights that were not quantised: they are only for people.
     """
-    if model.engine != "whisper":
-        return _OTHERS + _OTHERS_PER_BYTE * model.size
     parameters = model.settings.get("parameters")
+    if model.engine != "whisper":
+        grown = 4 * parameters if model.settings.get("weights") == "int8" and isinstance(parameters, int) else 0  # float32 once loaded
+        return _OTHERS + _OTHERS_PER_BYTE * max(model.size, grown)
     millions = (parameters if isinstance(parameters, int) else model.size) / 1e6
     return model.size + int(_WHISPER_BUFFERS * math.sqrt(max(0.0, millions)))

@@ -4,6 +4,9 @@ A checkpoint is a pickle, and a pickle is a program: unpickling a file made by s
 first read through without being run (only the instructions that a state dictionary needs are let pass), and then run with every name
 it may call replaced by a harmless one of ours. Sizes and offsets are compared with the bytes that are there before anything is taken.
 
+Of a whole checkpoint, as Lightning writes it, other entries can be asked for too. Objects in them are told, as `Described`, and never made:
+their classes are only names here, and only names of the packages that such checkpoints are written by are let pass.
+
 Both forms are read: the file of pickles that torch wrote before 1.6 (`_legacy_save` in `torch/serialization.py`) and the zip archive since.
 """
 
@@ -18,7 +21,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +46,12 @@ _INSTRUCTIONS: Final = frozenset(
         "BINPUT", "LONG_BINPUT", "BINGET", "LONG_BINGET",
         "GLOBAL", "REDUCE", "BUILD", "BINPERSID",
     }
+)
+
+# What Lightning writes besides: its hyper-parameters may be objects. They are never made: see `Described`.
+_OF_OBJECTS: Final = frozenset({"NEWOBJ"})
+_PACKAGES: Final = frozenset(
+    {"collections", "lightning", "lightning_fabric", "numpy", "omegaconf", "pathlib", "pyannote", "pytorch_lightning", "torch", "typing"}
 )
 
 _STORAGES: Final[Mapping[str, str]] = {
@@ -101,6 +110,39 @@ class _Tensor:
     storage: _Storage
     offset: int
     shape: tuple[int, ...]
+    #: The axes in the order in which the numbers lie, the slowest first.
+    order: tuple[int, ...]
+
+
+class Described:
+    """What stands for an object in a checkpoint: the dotted name of its class, what it was made from, its attributes and items.
+
+    Nothing of that class is run or imported.
+    """
+
+    kind = ""
+
+    def __new__(cls, *arguments: object) -> Self:
+        """Note the arguments."""
+        described = super().__new__(cls)
+        described.arguments = arguments
+        described.attributes = {}
+        described.items = {}
+        return described
+
+    arguments: tuple[object, ...]
+    attributes: Mapping[str, Any]
+    items: dict[Any, Any]
+
+    def __setstate__(self, state: object) -> None:
+        self.attributes = state if isinstance(state, dict) else {"state": state}
+
+    def __setitem__(self, key: object, value: object) -> None:
+        self.items[key] = value
+
+    def append(self, value: object) -> None:
+        """Take an item of a list."""
+        self.items[len(self.items)] = value
 
 
 class _Dictionary(dict[Any, Any]):
@@ -108,6 +150,14 @@ class _Dictionary(dict[Any, Any]):
 
     def __setstate__(self, state: object) -> None:
         pass
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A whole checkpoint: its tensors by name, and the other entries as plain values, `Described` ones among them."""
+
+    state: Mapping[str, NDArray[Any]]
+    entries: Mapping[str, Any]
 
 
 def read_state(data: bytes, key: str | None = "model_state") -> dict[str, NDArray[Any]]:
@@ -120,11 +170,28 @@ def read_state(data: bytes, key: str | None = "model_state") -> dict[str, NDArra
     Raises:
         ModelError: the bytes are not such a checkpoint, are cut short, contradict themselves, or ask for anything but tensors.
     """
+    return _read(data, key, _INSTRUCTIONS)[1]
+
+
+def read_checkpoint(data: bytes, key: str = "state_dict") -> Checkpoint:
+    """A checkpoint as Lightning writes it; `key` is the entry that holds the state dictionary.
+
+    Raises:
+        ModelError: as `read_state`; objects are let pass, as long as they are of the packages that write such checkpoints.
+    """
+    top, state = _read(data, key, _INSTRUCTIONS | _OF_OBJECTS)
+    if not isinstance(top, dict):
+        raise ModelError("The checkpoint is no dictionary of entries.")
+    return Checkpoint(state, {str(name): value for name, value in top.items() if name != key})
+
+
+def _read(data: bytes, key: str | None, allowed: frozenset[str]) -> tuple[Any, dict[str, NDArray[Any]]]:
+    """What the checkpoint's program made, and the tensors of the state dictionary in it."""
     if len(data) > MAX_BYTES:
         raise ModelError(f"The checkpoint has {len(data)} bytes; at most {MAX_BYTES} are read.")
     try:
         read = _read_zip if data.startswith(b"PK\x03\x04") else _read_legacy
-        return read(data, key)
+        return read(data, key, allowed)
     except _MALFORMED as error:
         raise ModelError(f"This is no PyTorch checkpoint, or a damaged one: {error or type(error).__name__}.") from error
 
@@ -148,14 +215,14 @@ class _Ran:
     storages: Mapping[str, _Storage]
 
 
-def _read_legacy(data: bytes, key: str | None) -> dict[str, NDArray[Any]]:
-    magic = _run(data, 0)
-    protocol = _run(data, magic.end)
-    system = _run(data, protocol.end)
+def _read_legacy(data: bytes, key: str | None, allowed: frozenset[str]) -> tuple[Any, dict[str, NDArray[Any]]]:
+    magic = _run(data, 0, _INSTRUCTIONS)
+    protocol = _run(data, magic.end, _INSTRUCTIONS)
+    system = _run(data, protocol.end, _INSTRUCTIONS)
     if magic.value != _LEGACY_MAGIC or protocol.value != _LEGACY_PROTOCOL or system.value["little_endian"] is not True:
         raise ModelError("This is no PyTorch checkpoint of a kind Trax reads.")
-    top = _run(data, system.end)
-    keys = _run(data, top.end)
+    top = _run(data, system.end, allowed)
+    keys = _run(data, top.end, _INSTRUCTIONS)
     tensors = _tensors(top.value, key)
     wanted = {tensor.storage.key for tensor in tensors.values()}
     found: dict[str, NDArray[Any]] = {}
@@ -169,21 +236,22 @@ def _read_legacy(data: bytes, key: str | None) -> dict[str, NDArray[Any]]:
         at += 8 + len(raw)
         if name in wanted:
             found[name] = np.frombuffer(raw, storage.dtype)
-    return {name: _view(tensor, found) for name, tensor in tensors.items()}
+    return top.value, {name: _view(tensor, found) for name, tensor in tensors.items()}
 
 
-def _read_zip(data: bytes, key: str | None) -> dict[str, NDArray[Any]]:
+def _read_zip(data: bytes, key: str | None, allowed: frozenset[str]) -> tuple[Any, dict[str, NDArray[Any]]]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         (program,) = (name for name in archive.namelist() if name.count("/") == 1 and name.endswith("/data.pkl"))
         folder = program.removesuffix("data.pkl")
         if f"{folder}byteorder" in archive.namelist() and _member(archive, f"{folder}byteorder", len("little")) != b"little":
             raise ModelError("The checkpoint was written on a big-endian machine; Trax does not read those.")
-        tensors = _tensors(_run(_member(archive, program), 0).value, key)
+        top = _run(_member(archive, program), 0, allowed).value
+        tensors = _tensors(top, key)
         storages = {tensor.storage.key: tensor.storage for tensor in tensors.values()}.values()
         if sum(storage.size for storage in storages) > len(data):  # members of a hostile archive can lie on top of each other
             raise ModelError("The checkpoint is cut short, or claims more numbers than it holds.")
         found = {each.key: np.frombuffer(_member(archive, f"{folder}data/{each.key}", each.size), each.dtype) for each in storages}
-    return {name: _view(tensor, found) for name, tensor in tensors.items()}
+    return top, {name: _view(tensor, found) for name, tensor in tensors.items()}
 
 
 def _member(archive: zipfile.ZipFile, name: str, size: int | None = None) -> bytes:
@@ -200,26 +268,27 @@ def _slice(data: bytes, start: int, size: int) -> bytes:
     return data[start : start + size]
 
 
-def _run(data: bytes, start: int) -> _Ran:
-    """Check, then run, the program that begins at `start`."""
+def _run(data: bytes, start: int, allowed: frozenset[str]) -> _Ran:
+    """Check, then run, the program that begins at `start`; `allowed` are the instructions that it may have."""
     source = io.BytesIO(data)
     source.seek(start)
     for count, (instruction, argument, _) in enumerate(pickletools.genops(source)):
-        if instruction.name not in _INSTRUCTIONS:
+        if instruction.name not in allowed:
             raise ModelError(f"The checkpoint does more than describe tensors: it uses the instruction {instruction.name}.")
         # the unpickler makes room for as many remembered values as the highest number it meets
         if count > _MAX_INSTRUCTIONS or (instruction.name == "LONG_BINPUT" and int(argument or 0) > _MAX_INSTRUCTIONS):
             raise ModelError("The checkpoint is too intricate to be a state dictionary.")
     end = source.tell()
-    unpickler = _Unpickler(io.BytesIO(data[start:end]))
+    unpickler = _Unpickler(io.BytesIO(data[start:end]), describes=allowed >= _OF_OBJECTS)
     return _Ran(unpickler.load(), end, unpickler.storages)
 
 
 class _Unpickler(pickle.Unpickler):
-    """Knows three kinds of names and none that exists outside this module."""
+    """Knows three kinds of names, none of which exists outside this module; where it `describes`, also stand-ins for classes."""
 
-    def __init__(self, source: io.BytesIO) -> None:
+    def __init__(self, source: io.BytesIO, *, describes: bool) -> None:
         super().__init__(source)
+        self._describes = describes
         self.storages: dict[str, _Storage] = {}
 
     def find_class(self, module: str, name: str) -> Callable[..., Any] | _StorageType:
@@ -229,6 +298,8 @@ class _Unpickler(pickle.Unpickler):
             return lambda storage, offset, shape, strides, *_: _rebuild(storage, offset, shape, strides)
         if module == "torch" and name in _STORAGES:
             return _StorageType(_STORAGES[name])
+        if self._describes and module.partition(".")[0] in _PACKAGES:
+            return type("Described", (Described,), {"kind": f"{module}.{name}"})
         raise ModelError(f"The checkpoint does more than describe tensors: it asks for {module}.{name}.")
 
     def persistent_load(self, pid: object) -> _Storage:
@@ -248,15 +319,17 @@ def _is_size(value: object) -> bool:
 
 
 def _rebuild(storage: object, offset: object, shape: object, strides: object) -> _Tensor:
-    """A tensor's place in its storage. Only tensors whose numbers lie in order, without gaps, are taken: parameters always do."""
+    """A tensor's place in its storage. Only tensors whose numbers lie without gaps are taken, in order or with axes exchanged."""
     if not isinstance(storage, _Storage) or not isinstance(offset, int) or not isinstance(shape, tuple) or not isinstance(strides, tuple):
         raise ModelError("The checkpoint describes a tensor in a way Trax does not know.")
     if not all(map(_is_size, (offset, *shape, *strides))) or len(shape) > _MAX_DIMENSIONS or len(strides) != len(shape):
         raise ModelError("The checkpoint describes a tensor of an impossible size.")
-    in_order = all(shape[axis] == 1 or strides[axis] == math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
-    if not in_order or offset + math.prod(shape) > storage.count:
+    order = tuple(sorted(range(len(shape)), key=lambda axis: (-strides[axis], -shape[axis])))
+    lies = [shape[axis] for axis in order]
+    has_no_gaps = all(lies[at] == 1 or strides[axis] == math.prod(lies[at + 1 :]) for at, axis in enumerate(order))
+    if not has_no_gaps or offset + math.prod(shape) > storage.count:
         raise ModelError(f"The checkpoint describes a tensor that does not lie inside its storage {storage.key}.")
-    return _Tensor(storage, offset, shape)
+    return _Tensor(storage, offset, shape, order)
 
 
 def _tensors(top: object, key: str | None) -> dict[str, _Tensor]:
@@ -268,4 +341,5 @@ def _tensors(top: object, key: str | None) -> dict[str, _Tensor]:
 
 def _view(tensor: _Tensor, storages: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
     values = storages[tensor.storage.key]
-    return values[tensor.offset : tensor.offset + math.prod(tensor.shape)].reshape(tensor.shape)
+    lying = values[tensor.offset : tensor.offset + math.prod(tensor.shape)].reshape([tensor.shape[axis] for axis in tensor.order])
+    return lying.transpose(np.argsort(tensor.order))

@@ -6,14 +6,15 @@
     models remove NAME          {"removed": path}
     models verify               {"verified": [name], "findings": [...]}; exit 1 when there are findings
     models setup [--into DIR]   {"made": path}
+    models export FILE|ID       {"exported": Model, "difference": the largest from the original, "cosine": the least}; notes on stderr
     models calibrate NAME DIR   {"model": name, "threshold", "recordings", "confusion": {threshold: part}, "kept": whether on its card}
     engine build [--from FILE]  {"built": Build}; what is under way on stderr
     engine show                 see `trax.worker.facts.engine_facts`
     engine remove               {"removed": whether there was one}
     doctor                      see `trax.worker.facts`
 
-Of these only `pull`, `setup` and `build` use the network. Exit codes: 0 done, 1 failed (the document is {"error": TraxError.as_dict()}),
-2 usage, 130 stopped.
+Of these only `pull`, `setup`, `build` and `export` of an id use the network. Exit codes: 0 done, 1 failed (the document is
+{"error": TraxError.as_dict()}), 2 usage, 130 stopped.
 """
 
 from __future__ import annotations
@@ -165,6 +166,25 @@ def _calibrate(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     return 0, calibrate_model(options.name, options.folder, _models(options), len(os.sched_getaffinity(0)), tell)
 
 
+def _export(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
+    from trax.worker.export.exporting import Request, export
+    from trax.worker.export.hub import address, fetched, is_hub_id
+    from trax.worker.export.libraries import check_installed
+    from trax.worker.pull_display import display
+
+    told = {"name": options.name, "licence": options.licence, "threshold": options.threshold, "is_int8": options.int8}
+    with display(quiet=options.quiet) as watching:
+        if is_hub_id(options.checkpoint):
+            check_installed()  # before megabytes are fetched in vain
+            token = os.environ.get("HUGGINGFACE_TOKEN")
+            with fetched(options.checkpoint, _models(options), watching, mirror=options.mirror, token=token) as file:
+                done = export(Request(file, address(options.checkpoint), **told), _models(options), watching)
+        else:
+            file = Path(options.checkpoint)
+            done = export(Request(file, options.source or "exported from a file", **told), _models(options), watching)
+    return 0, {"exported": done.model.to_plain(), "difference": done.found.difference, "cosine": done.found.cosine}
+
+
 def _doctor(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     from trax.worker.facts import facts
 
@@ -183,6 +203,7 @@ _TOOLS = {
     "engine-show": _engine_show,
     "engine-remove": _engine_remove,
     "calibrate": _calibrate,
+    "export": _export,
 }
 
 
@@ -239,6 +260,15 @@ def _parser() -> argparse.ArgumentParser:
     building.set_defaults(tool="engine-build")
     engine.add_parser("show", parents=[common], help="what is used, and why").set_defaults(tool="engine-show")
     engine.add_parser("remove", parents=[common], help="go back to that of the wheel").set_defaults(tool="engine-remove")
+    exporting = models.add_parser("export", parents=[common], help="make ONNX of a pyannote.audio checkpoint and install it")
+    exporting.add_argument("checkpoint", metavar="FILE|ID")
+    exporting.add_argument("--name", help="what to call it; default: as the hub or the file calls it")
+    exporting.add_argument("--int8", action="store_true", help="weights in eight bits")
+    exporting.add_argument("--threshold", type=float, help="the cosine distance up to which two voices are one")
+    exporting.add_argument("--licence")
+    exporting.add_argument("--source", help="where the file came from")
+    exporting.add_argument("--mirror", default="https://huggingface.co", metavar="URL", help="what takes the place of huggingface.co")
+    exporting.add_argument("--quiet", action="store_true", help="show no progress")
     return parser
 
 
