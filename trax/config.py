@@ -62,6 +62,7 @@ class Diarize(_Section):
     """Who spoke when."""
 
     model: Name = "auto"
+    segmentation: Name = "auto"
     min_speakers: Count = 1
     max_speakers: Count = 10
     clustering: Literal["agglomerative", "spectral"] = "agglomerative"

@@ -77,21 +77,30 @@ def _words_from_plain(plain: Iterable[Sequence[Any]]) -> tuple[Word, ...]:
 
 def diarization_to_plain(diarization: Diarization) -> dict[str, Any]:
     """The artefact `turns` as JSON-ready values."""
+    exclusive = diarization.exclusive
     return {
-        "turns": [[turn.start, turn.end, turn.speaker, turn.confidence] for turn in diarization.turns],
+        "turns": _turns_to_plain(diarization.turns),
+        "exclusive": None if exclusive is None else _turns_to_plain(exclusive),
         "warnings": list(diarization.warnings),
     }
 
 
 def diarization_from_plain(plain: Mapping[str, Any]) -> Diarization:
     """The reverse of `diarization_to_plain`. Raises KeyError, TypeError or ValueError when the shape is wrong."""
+    exclusive = plain.get("exclusive")
     return Diarization(
-        turns=tuple(
-            Turn(float(start), float(end), str(speaker), float(confidence))
-            for start, end, speaker, confidence in plain["turns"]
-        ),
+        turns=_turns_from_plain(plain["turns"]),
+        exclusive=None if exclusive is None else _turns_from_plain(exclusive),
         warnings=tuple(str(warning) for warning in plain.get("warnings", ())),
     )
+
+
+def _turns_to_plain(turns: Iterable[Turn]) -> list[list[Any]]:
+    return [[turn.start, turn.end, turn.speaker, turn.confidence] for turn in turns]
+
+
+def _turns_from_plain(plain: Iterable[Sequence[Any]]) -> tuple[Turn, ...]:
+    return tuple(Turn(float(start), float(end), str(speaker), float(confidence)) for start, end, speaker, confidence in plain)
 
 
 def spans_to_plain(spans: Sequence[Span]) -> list[list[float]]:

@@ -113,10 +113,12 @@ class Recognition:
 class Diarization:
     """Who spoke when: the artefact `turns`. Turns are in order of start and labelled SPEAKER_00, SPEAKER_01, … in order of first speech.
 
+    Where turns overlap, `exclusive` is the same with one speaker at a time, the one heard most clearly; it is None where they never do.
     `warnings` are sentences on what a reader should not rely on.
     """
 
     turns: tuple[Turn, ...]
+    exclusive: tuple[Turn, ...] | None = None
     warnings: tuple[str, ...] = ()
 
 

@@ -91,8 +91,8 @@ def test_each_worker_hears_what_it_may_be_asked_for_and_not_what_others_do():
 
 
 def test_what_is_wanted_of_a_lane_is_what_its_stages_will_load():
-    plan = {"asr": {"name": "a"}, "refine": {"name": "r"}, "vad": {"name": "v"}, "embedding": {"name": "e"}}
-    wanted = {Lane.DIARIZE: [plan["vad"], plan["embedding"]], Lane.TRANSCRIBE: [plan["asr"], plan["refine"]]}
+    plan = {role: {"name": role} for role in ("asr", "refine", "vad", "segmentation", "embedding")}
+    wanted = {Lane.DIARIZE: [plan["vad"], plan["segmentation"], plan["embedding"]], Lane.TRANSCRIBE: [plan["asr"], plan["refine"]]}
     assert models_to_load(STAGES, plan) == wanted
     assert models_to_load(STAGES[-1:], plan) == {}, "clustering loads none"
 

@@ -16,10 +16,10 @@ from trax.errors import DamagedRecording, ModelError, TraxError, WorkerCrashed
 from trax.pipeline import artefacts
 from trax.pipeline.lanes import Lanes, OnProgress, StageTask, WorkerView
 from trax.pipeline.runner import Products, Progress, Work, run_stages
-from trax.pipeline.stages import DECODE, PLAN, REFINE, STAGES, TRANSCRIBE, Lane
+from trax.pipeline.stages import DECODE, PLAN, REFINE, SEGMENT, STAGES, TRANSCRIBE, Lane
 
 #: Of what is built in, there is no model for a second pass.
-EVERYTHING = [stage.name for stage in STAGES if stage != REFINE]
+EVERYTHING = [stage.name for stage in STAGES if stage not in (REFINE, SEGMENT)]
 OTHER_SPEAKERS = Settings(diarize=Diarize(min_speakers=1, max_speakers=2))
 
 

@@ -16,6 +16,7 @@ from trax.pipeline.stages import (
     LARGE,
     PLAN,
     REFINE,
+    SEGMENT,
     STAGES,
     TRANSCRIBE,
     VAD,
@@ -34,6 +35,7 @@ MODELS = {
     "asr": {"name": "base", "sha256": "aa", "version": "1", "path": "/here/base.bin", "settings": {}},
     "refine": {"name": "large", "sha256": "cc", "version": "1", "path": "/here/large.bin", "settings": {}},
     "vad": {"name": "silero", "sha256": None, "version": "5", "path": None, "settings": {}},
+    "segmentation": {"name": "pyannet", "sha256": "dd", "version": "1", "path": "/here/pyannet.bin", "settings": {}},
     "embedding": {"name": "ge2e", "sha256": "bb", "version": "1", "path": "/here/ge2e.onnx", "settings": {"threshold": 0.35}},
 }
 SNAPSHOT = snapshot(Settings())
@@ -105,6 +107,14 @@ def test_what_is_heard_is_heard_again_where_that_is_asked_for_and_there_is_a_mod
     assert [stage for stage in stages_with(plan, STAGES) if stage != REFINE] == [stage for stage in STAGES if stage != REFINE]
 
 
+def test_what_hears_several_at_once_is_needed_only_where_there_is_such_a_model():
+    assert stages_with(MODELS, STAGES) == STAGES
+    without = stages_with(MODELS | {"segmentation": None}, STAGES)
+    assert without == tuple(stage for stage in STAGES if stage != SEGMENT)
+    assert all(SEGMENT.makes not in stage.needs for stage in without)
+    assert {stage for stage in STAGES if SEGMENT.makes in stage.needs} == {EMBED, CLUSTER}
+
+
 def test_every_setting_a_stage_names_exists():
     for stage in STAGES:
         for key in stage.settings:
@@ -138,7 +148,8 @@ def test_what_decides_each_stage_by_its_settings():
 
 
 @pytest.mark.parametrize(
-    ("role", "stages"), [("asr", [TRANSCRIBE]), ("refine", [REFINE]), ("embedding", [EMBED, CLUSTER]), ("vad", [VAD])]
+    ("role", "stages"),
+    [("asr", [TRANSCRIBE]), ("refine", [REFINE]), ("segmentation", [SEGMENT]), ("embedding", [EMBED, CLUSTER]), ("vad", [VAD])],
 )
 @pytest.mark.parametrize("key", ["name", "sha256", "version", "settings"])
 def test_another_model_changes_what_it_makes(role, stages, key):

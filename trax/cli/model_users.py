@@ -15,7 +15,7 @@ from trax.pipeline import artefacts
 from trax.pipeline.stages import PLAN
 
 #: The settings that can name a model.
-NAMING = ("asr.fast_model", "asr.refine_model", "diarize.model")
+NAMING = ("asr.fast_model", "asr.refine_model", "diarize.model", "diarize.segmentation")
 _SHOWN = 3
 
 

@@ -56,6 +56,30 @@ def embed(
     return Embeddings(windows, vectors)
 
 
+def embed_local(
+    pcm: Pcm,
+    heard: Sequence[Sequence[Span]],
+    encode: Encoder,
+    on_progress: Callable[[float], None],
+    is_cancelled: Callable[[], bool],
+) -> Embeddings:
+    """The embeddings of local speakers (`trax.diarize.overlap`), each of all the spans where it is heard; its window is from first to last.
+
+    Raises Cancelled when `is_cancelled` turned true.
+    """
+    front_end = encode.front_end(pcm)
+    least = front_end.size(LENGTH)
+    windows = np.array([(spans[0].start, spans[-1].end) for spans in heard], np.float32).reshape(-1, 2)
+    vectors = np.empty((len(heard), encode.dimensions), np.float32)
+    for number, spans in enumerate(heard):
+        if is_cancelled():
+            raise Cancelled("Diarization was cancelled.")
+        given = front_end.of(spans)
+        vectors[number] = encode(fitted(given, max(least, len(given)))[None])[0]
+        on_progress((number + 1) / len(heard))
+    return Embeddings(windows, vectors)
+
+
 def fitted(heard: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     """What was heard, `size` long: a shorter piece is said again until it is; silence instead would look like a part of the voice."""
     return np.resize(heard, (size, *heard.shape[1:]))

@@ -135,8 +135,9 @@ def load(path: Path) -> Segmentation:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             windows, frames, speakers = (int(each) for each in arrays["shape"])
-            bits = np.unpackbits(arrays["bits"], count=windows * frames * speakers)
+            packed = arrays["bits"]
             hop, (start, step) = int(arrays["hop"]), (float(each) for each in arrays["times"])
+        bits = np.unpackbits(packed)[: windows * frames * speakers]
         active = bits.astype(np.bool_).reshape(windows, frames, speakers)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise ModelError(f"The segmentation cannot be read: {error}.", file=str(path)) from error

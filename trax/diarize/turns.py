@@ -64,7 +64,7 @@ def diarize(
     margins = _margins(scores, path, threshold)
     numbered = number_in_order(path)
     pieces = list(_pieces(stretches, instants, owners, numbered, margins))
-    return Diarization(tuple(_join(pieces)), tuple(_warnings(voices, dict(zip(path.tolist(), numbered.tolist(), strict=True)))))
+    return Diarization(tuple(_join(pieces)), warnings=tuple(_warnings(voices, dict(zip(path.tolist(), numbered.tolist(), strict=True)))))
 
 
 def _instants(stretches: Sequence[Span]) -> tuple[_Floats, NDArray[np.intp]]:

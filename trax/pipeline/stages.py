@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -39,7 +39,7 @@ class Stage:
     lane: Lane
     makes: str
     file: str | None
-    needs: tuple[str, ...] = ()
+    needs: tuple[str, ...] = field(default=(), compare=False)  # a stage stays itself where one that it could need is left out
     settings: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     version: int = 1
@@ -53,7 +53,7 @@ PLAN = Stage(
     makes="plan",
     file=None,
     settings=(
-        *("asr.engine", "asr.fast_model", "asr.refine_model", "asr.language", "diarize.model"),
+        *("asr.engine", "asr.fast_model", "asr.refine_model", "asr.language", "diarize.model", "diarize.segmentation"),
         *("stages.refine", "stages.diarize", "enable_quantization"),
     ),
     weight=0.5,
@@ -83,12 +83,16 @@ REFINE = Stage(
     version=3,
     weight=40,
 )
+#: Only where there is such a model; those that need it go without where there is none.
+SEGMENT = Stage(
+    "segment", Lane.DIARIZE, makes="segmentation", file="segmentation.npz", needs=("pcm",), models=("segmentation",), weight=10
+)
 EMBED = Stage(
     "embed",
     Lane.DIARIZE,
     makes="embeddings",
     file="embeddings.npz",
-    needs=("pcm", "vad"),
+    needs=("pcm", "vad", "segmentation"),
     models=("embedding",),
     version=2,
     weight=15,
@@ -98,7 +102,7 @@ CLUSTER = Stage(
     Lane.DIARIZE,
     makes="turns",
     file="turns.json",
-    needs=("embeddings", "vad"),
+    needs=("embeddings", "vad", "segmentation"),
     settings=("diarize.min_speakers", "diarize.max_speakers", "diarize.clustering", "diarize.threshold"),
     models=("embedding",),
     version=2,
@@ -106,7 +110,7 @@ CLUSTER = Stage(
     loads=False,
 )
 
-STAGES = (PLAN, DECODE, VAD, TRANSCRIBE, REFINE, EMBED, CLUSTER)
+STAGES = (PLAN, DECODE, VAD, TRANSCRIBE, REFINE, SEGMENT, EMBED, CLUSTER)
 
 #: Artefacts too large to keep once the job is done; a stage that needs one again makes it again.
 LARGE = frozenset({DECODE.makes})
@@ -115,13 +119,19 @@ LARGE = frozenset({DECODE.makes})
 def stages_for(settings: Mapping[str, Any]) -> tuple[Stage, ...]:
     """The stages that a job with this snapshot asks for, each after those it needs."""
     asked = settings["stages"]
-    left_out = (*(() if asked["refine"] else (REFINE,)), *(() if asked["diarize"] else (EMBED, CLUSTER)))
+    left_out = (*(() if asked["refine"] else (REFINE,)), *(() if asked["diarize"] else (SEGMENT, EMBED, CLUSTER)))
     return tuple(stage for stage in STAGES if stage not in left_out)
 
 
 def stages_with(plan: Mapping[str, Any], stages: Sequence[Stage]) -> tuple[Stage, ...]:
-    """Those of the stages that there are models for: refinement is asked for wherever it can be, and cannot be everywhere."""
-    return tuple(stage for stage in stages if stage != REFINE or plan.get("refine") is not None)
+    """Those of the stages that there are models for: some are asked for wherever they can be, and cannot be everywhere."""
+    lacking = [stage for stage, role in ((REFINE, "refine"), (SEGMENT, "segmentation")) if plan.get(role) is None]
+    not_made = {stage.makes for stage in lacking}
+    return tuple(
+        replace(stage, needs=tuple(artefact for artefact in stage.needs if artefact not in not_made))
+        for stage in stages
+        if stage not in lacking
+    )
 
 
 def models_to_load(stages: Sequence[Stage], plan: Mapping[str, Any]) -> dict[Lane, list[Any]]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
@@ -19,6 +19,9 @@ from trax.models.model import Model
 from trax.plain import diarization_to_plain, recognition_from_plain, recognition_to_plain, spans_from_plain, spans_to_plain
 from trax.transcript import Span
 from trax.worker.cache import Cache
+
+if TYPE_CHECKING:
+    from trax.diarize.segment import Segmentation
 
 OnProgress = Callable[[float], None]
 IsCancelled = Callable[[], bool]
@@ -131,29 +134,48 @@ class Worker:
     def _options(self, task: Task) -> Options:
         return Options(task.settings.asr.language, task.settings.asr.vocabulary, self._threads)
 
-    def _embed(self, task: Task, on_progress: OnProgress, is_cancelled: IsCancelled) -> dict[str, Any]:
-        from trax.diarize.embed import embed, save
+    def _segment(self, task: Task, on_progress: OnProgress, is_cancelled: IsCancelled) -> dict[str, Any]:
+        from trax.diarize.segment import save, segment
 
         assert task.output is not None
+        with Pcm(task.input("pcm")) as pcm, self._cache.using(task.models["segmentation"]) as segmenter:
+            segmentation = segment(pcm, segmenter, on_progress, is_cancelled)
+        save(task.folder / task.output, segmentation)
+        return {"windows": len(segmentation.active)}
+
+    def _segmentation(self, task: Task) -> Segmentation | None:
+        """What a segmentation model made of the recording, None where there is no such model."""
+        from trax.diarize.segment import load
+
+        return load(task.input("segmentation")) if "segmentation" in task.inputs else None
+
+    def _embed(self, task: Task, on_progress: OnProgress, is_cancelled: IsCancelled) -> dict[str, Any]:
+        from trax.diarize.embed import embed, embed_local, save
+        from trax.diarize.overlap import local_speakers
+
+        assert task.output is not None
+        segmentation = self._segmentation(task)
         with Pcm(task.input("pcm")) as pcm, self._cache.using(task.models["embedding"]) as encode:
-            embeddings = embed(pcm, task.speech(), encode, on_progress, is_cancelled)
+            if segmentation is None:
+                embeddings = embed(pcm, task.speech(), encode, on_progress, is_cancelled)
+            else:
+                embeddings = embed_local(pcm, local_speakers(segmentation).spans, encode, on_progress, is_cancelled)
         save(task.folder / task.output, embeddings)
         return {"windows": len(embeddings.windows)}
 
     def _cluster(self, task: Task, _progress: OnProgress, _cancelled: IsCancelled) -> dict[str, Any]:
         from trax.diarize.embed import load
+        from trax.diarize.overlap import diarize_overlapping
         from trax.diarize.turns import diarize
 
         options = task.settings.diarize
         threshold = options.threshold if options.threshold is not None else float(task.models["embedding"].settings["threshold"])
-        diarization = diarize(
-            load(task.input("embeddings")),
-            task.speech(),
-            min_speakers=options.min_speakers,
-            max_speakers=options.max_speakers,
-            threshold=threshold,
-            method=options.clustering,
-        )
+        embeddings, segmentation = load(task.input("embeddings")), self._segmentation(task)
+        bounds = {"min_speakers": options.min_speakers, "max_speakers": options.max_speakers}
+        if segmentation is None:
+            diarization = diarize(embeddings, task.speech(), threshold=threshold, method=options.clustering, **bounds)
+        else:
+            diarization = diarize_overlapping(segmentation, embeddings.vectors, threshold=threshold, **bounds)
         task.write_json(diarization_to_plain(diarization))
         return {"speakers": len({turn.speaker for turn in diarization.turns})}
 
@@ -162,6 +184,7 @@ class Worker:
         "vad": _vad,
         "transcribe": _transcribe,
         "refine": _refine,
+        "segment": _segment,
         "embed": _embed,
         "cluster": _cluster,
     }
