@@ -6,9 +6,9 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 
-def loudest_bands(path: Path) -> Path:
-    """In place of WeSpeaker: filter banks (b, frames, 80) to the loudest moment of each band (b, 80)."""
-    nodes = [helper.make_node("ReduceMax", ["feats"], ["embs"], axes=[1], keepdims=0)]
+def lively_bands(path: Path) -> Path:
+    """In place of WeSpeaker: filter banks (b, frames, 80) to how much goes on in each band, the root of their mean squares (b, 80)."""
+    nodes = [helper.make_node("ReduceL2", ["feats"], ["embs"], axes=[1], keepdims=0)]  # of unit length it is the same
     return write(path, nodes, ("feats", ["batch", "frames", 80]), ("embs", ["batch", 80]))
 
 

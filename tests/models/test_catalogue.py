@@ -45,7 +45,7 @@ def test_every_shipped_file_that_lies_there_is_known_by_its_hash():
 
 
 def test_entries_to_pull_say_what_a_user_must_know():
-    downloads = [entry for entry in catalogue().models if entry.origin == "download" and entry.loadable]
+    downloads = [entry for entry in catalogue().models if entry.origin == "download" and entry.kind == "asr"]
     assert {"distil-small.en", "distil-large-v3", "large-v3-turbo", "small.en", "base.en", "tiny.en"} <= {entry.name for entry in downloads}
     assert {"medium.en", "distil-medium.en", "distil-large-v3.5"} <= {entry.name for entry in downloads}
     assert {"tiny", "base", "small", "medium", "large-v3"} <= {entry.name for entry in downloads}
@@ -55,10 +55,25 @@ def test_entries_to_pull_say_what_a_user_must_know():
         assert entry.memory_mb, entry.name
 
 
+def test_models_of_voices_to_pull_are_known_by_their_hash_and_say_how_they_are_used():
+    voices = {entry.name: entry for entry in catalogue().models if entry.origin == "download" and entry.kind != "asr"}
+    assert {name: (entry.kind, entry.engine) for name, entry in voices.items()} == {
+        "wespeaker-resnet34": ("embedding", "wespeaker"),
+        "wespeaker-campplus": ("embedding", "wespeaker"),
+        "pyannote-segmentation-3.0": ("segmentation", "pyannet"),
+    }
+    for entry in voices.values():
+        assert entry.files[0].sha256, entry.name
+        assert entry.size, entry.name
+        wanted = {"threshold", "dimension"} if entry.kind == "embedding" else {"speakers", "at_once", "frame_step", "frame_duration"}
+        assert wanted <= entry.settings.keys(), entry.name
+    assert voices["wespeaker-campplus"].address(voices["wespeaker-campplus"].files[0]).endswith("/voxceleb_CAM%2B%2B_LM.onnx")
+
+
 def test_models_to_pull_are_kept_in_few_bits():
     """Either so published, or quantised here: none stays as large as it was trained."""
     for entry in catalogue().models:
-        if entry.origin == "download" and entry.loadable:
+        if entry.origin == "download" and entry.kind == "asr":
             assert (entry.quantise is None) == entry.files[0].name.endswith(("-q8_0.bin", "-q5_0.bin")), entry.name
 
 
@@ -69,7 +84,7 @@ def test_a_file_lies_in_the_folder_of_its_source_at_a_fixed_revision():
     assert address.endswith("/ggml-distil-small.en.bin")
     for other in catalogue().models:
         if other.origin == "download" and other.loadable:
-            assert re.search(r"/resolve/[0-9a-f]{40}$", other.source), other.name
+            assert re.search(r"/resolve/[0-9a-f]{40}(/\w+)?$", other.source), other.name
 
 
 def test_the_default_pair():
@@ -84,8 +99,8 @@ def test_multilingual_entries_list_the_languages_of_whisper():
     assert catalogue()["large-v3-turbo"].languages == LANGUAGES
 
 
-def test_a_model_that_cannot_be_loaded_yet_says_so():
-    assert [entry.name for entry in catalogue().models if not entry.loadable] == ["wespeaker-resnet34"]
+def test_every_model_that_is_known_can_be_loaded():
+    assert all(entry.loadable for entry in catalogue().models)
 
 
 def test_an_unknown_name_is_a_key_error():

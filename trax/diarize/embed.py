@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from trax import files
 from trax.audio.pcm import Pcm
 from trax.diarize.front_ends import AXES, FRONT_ENDS, FrontEnd
-from trax.diarize.network import Network
 from trax.diarize.windows import LENGTH, plan_windows
 from trax.errors import Cancelled, ModelError
 from trax.models.model import Model
+from trax.models.network import Network
 from trax.transcript import Span
 
 #: Windows that go through the network at once: more is no faster on a core, and takes more memory.

@@ -29,7 +29,6 @@ TELLING: Final = 2.0
 #: The fewest local speakers that make a speaker: one who talks once for a few seconds is in about four windows. Of few, a tenth of them.
 SMALLEST: Final = 3
 
-_NOBODY: Final = -1
 _Floats = NDArray[np.floating[Any]]
 
 
@@ -103,13 +102,14 @@ def speaker_count(segmentation: Segmentation) -> NDArray[np.intp]:
 def assign(similarities: _Floats, windows: NDArray[np.intp]) -> NDArray[np.intp]:
     """The speaker of each local speaker: the assignment with the largest sum in which those of one window are different people: shape (n,).
 
-    Where a window has more local speakers than there are speakers, those that fit least are nobody (-1).
+    Where a window has more local speakers than there are speakers, those that fit least are whoever they sound most like, so that no speech
+    is lost.
 
     Args:
         similarities: (n, s), of each local speaker with each speaker.
         windows: (n,), the window of each, in order.
     """
-    found = np.full(len(similarities), _NOBODY, np.intp)
+    found = np.zeros(len(similarities), np.intp)
     for members in np.split(np.arange(len(windows)), np.flatnonzero(np.diff(windows)) + 1):
         found[members] = _best(similarities[members])
     return found
@@ -138,7 +138,7 @@ def _best(similarities: _Floats) -> NDArray[np.intp]:
     few, speakers = similarities.shape
     if few > speakers:
         kept = np.sort(np.argsort(-similarities.max(axis=1), kind="stable")[:speakers])
-        found = np.full(few, _NOBODY, np.intp)
+        found = np.asarray(similarities.argmax(axis=1), np.intp)
         found[kept] = _best(similarities[kept])
         return found
     choices = np.argsort(-similarities, axis=1, kind="stable")[:, :few]
@@ -163,11 +163,10 @@ def _votes(
     """How many windows hear each speaker talk in each frame, and the sum of how sure they are: shapes (t, s)."""
     votes, sureness = (np.zeros((segmentation.frames, count)) for _ in range(2))
     for (window, local), speaker, margin in zip(places, speakers, margins, strict=True):
-        if speaker != _NOBODY:
-            active = segmentation.active[window, :, local]
-            at = slice(window * segmentation.hop, window * segmentation.hop + len(active))
-            votes[at, speaker] += active
-            sureness[at, speaker] += active * margin
+        active = segmentation.active[window, :, local]
+        at = slice(window * segmentation.hop, window * segmentation.hop + len(active))
+        votes[at, speaker] += active
+        sureness[at, speaker] += active * margin
     return votes, sureness
 
 

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from trax import files
 from trax.audio.pcm import SAMPLE_RATE, Pcm
-from trax.diarize.network import Network
 from trax.diarize.powerset import classes, who_talks
 from trax.errors import Cancelled, ModelError
 from trax.models.model import Model
+from trax.models.network import Network
 
 #: Seconds between the beginnings of two windows, as nearly as frames allow: each instant is heard in four of them.
 HOP: Final = 2.5

