@@ -98,7 +98,7 @@ def assemble(
         diarization: Who spoke when, None where that was not asked for.
         job: The job's id.
         media: The recording.
-        models: What was used, by role (`asr`, `refine`, `embedding`, `vad`), as plain values.
+        models: What was used, by role (`asr`, `refine`, `segmentation`, `embedding`, `vad`), as plain values.
         settings: The job's snapshot: its thresholds count here.
         settings_hash: Of that snapshot.
         warnings: What the stages have to say; the merge adds its own.

@@ -1,8 +1,12 @@
 """Checkpoints as pyannote.audio saves them, written by hand: what is taken, and what is refused before anything of torch is loaded."""
 
 import hashlib
+import importlib.util
+import json
 import os
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -124,3 +128,26 @@ def test_a_checkpoint_that_would_run_a_command_is_refused_and_runs_nothing(given
 def test_a_file_that_cannot_be_read_is_told(tmp_path):
     with pytest.raises(ModelError, match="cannot be read"):
         read(tmp_path / "absent.bin")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="torch is installed: see test_export.py")
+@pytest.mark.parametrize("is_on_hub", [False, True])
+def test_where_torch_is_missing_the_command_says_how_to_install_it_and_fetches_nothing(given, tmp_path, is_on_hub):
+    checkpoint = "someone/voices" if is_on_hub else str(given(saved(PYANNET, specifications(1, 3, 2))))
+    (tmp_path / "trax.yaml").write_text(f"root: {tmp_path}\nmodels:\n  mirror: https://nowhere.invalid\n")
+    command = [sys.executable, "-P", "-m", "trax.cli.main", "models", "export", checkpoint, "--int8", "--json"]
+    environment = {**os.environ, "TRAX_CONFIG": str(tmp_path / "trax.yaml")}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 1
+    error = json.loads(done.stdout or done.stderr)["error"]
+    assert "needs torch, pyannote.audio and onnx, and not all of them are there: torch" in error["what"]
+    assert "pip install 'trax[export]'" in error["advice"]
+
+
+def test_a_hostile_checkpoint_is_told_by_the_command_whether_torch_is_there_or_not(given, tmp_path):
+    arguments = {"lstm": pickle.dumps(Owns(f"touch {tmp_path}/owned"), 2)[2:-1]}
+    checkpoint = given(saved(PYANNET, specifications(1, 3, 2), arguments))
+    command = [sys.executable, "-P", "-m", "trax.worker.tools", "models", "export", "--state", str(tmp_path / "state"), str(checkpoint)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "asks for posix.system" in json.loads(done.stdout)["error"]["what"]
+    assert not (tmp_path / "owned").exists()

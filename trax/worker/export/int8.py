@@ -1,7 +1,8 @@
 """Weights in eight bits: a quarter of the file and of the download, computed with as before.
 
 Each row of a weight (what makes one output) has a scale of its own; the graph turns them back into float32 where they are used, once, when
-the network is loaded. Computing in eight bits as well is no gain here: see docs/performance.md.
+the network is loaded. Computing in eight bits as well was no gain: with ONNX Runtime's dynamic quantisation WeSpeakerResNet34 took 1.6
+times as long as in float32, and the cosine of XVectorSincNet fell below 0.999.
 """
 
 from __future__ import annotations
