@@ -60,7 +60,7 @@ def pyannote() -> Pyannote:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torchcodec, which reads audio files, may be missing: no file is read here
         try:
-            from pyannote import audio
+            from pyannote.audio import __file__ as package
             from pyannote.audio.core.task import Problem, Resolution, Specifications
             from pyannote.audio.models import embedding, segmentation
         except (ImportError, OSError) as error:
@@ -77,7 +77,7 @@ def pyannote() -> Pyannote:
         )
 
     networks = {name: getattr(module, name) for module in (embedding, segmentation) for name in dir(module)}
-    return Pyannote(networks, specifications, Path(str(audio.__file__)).parent / "sample" / "sample.wav")
+    return Pyannote(networks, specifications, Path(str(package)).parent / "sample" / "sample.wav")
 
 
 def _missing(which: str) -> ModelError:
