@@ -33,7 +33,7 @@ def write(path: Path, nodes: list, takes: tuple, gives: tuple, arrays: dict[str,
 TWO_BANDS = {"speakers": 2, "at_once": 2, "window_seconds": 10.0, "frame_step": 270 / 16_000, "frame_duration": 991 / 16_000}
 
 
-def two_bands(path: Path, *, is_powerset: bool = True, has_channels: bool = False) -> Path:
+def two_bands(path: Path, *, is_powerset: bool = True, has_channels: bool = False, batch: int | str = "batch") -> Path:
     """In place of PyanNet: one speaker is whatever sounds below 1 kHz, the other whatever sounds above 2 kHz; both may.
 
     Sound (b, samples) to powerset scores (b, frames, 4), or to a score of each speaker (b, frames, 2).
@@ -60,8 +60,8 @@ def two_bands(path: Path, *, is_powerset: bool = True, has_channels: bool = Fals
     ]
     last = ("MatMul", ["scores2", "sets"]) if is_powerset else ("Sigmoid", ["steep2"])
     nodes.append(helper.make_node(*last, ["scores"]))
-    axes = ["batch", 1, "samples"] if has_channels else ["batch", "samples"]
-    return write(path, nodes, ("waveform", axes), ("scores", ["batch", "frames", 4 if is_powerset else 2]), arrays)
+    axes = [batch, 1, "samples"] if has_channels else [batch, "samples"]
+    return write(path, nodes, ("waveform", axes), ("scores", [batch, "frames", 4 if is_powerset else 2]), arrays)
 
 
 def low_and_high(*spans: tuple[float, float], seconds: float) -> np.ndarray:

@@ -20,7 +20,7 @@ def pcm(tmp_path):
         yield opened
 
 
-@pytest.mark.parametrize("form", [{}, {"has_channels": True}, {"is_powerset": False}])
+@pytest.mark.parametrize("form", [{}, {"has_channels": True}, {"is_powerset": False}, {"batch": 1}])
 def test_each_window_says_who_talks_in_it(form, pcm, tmp_path):
     settings = {} if form.get("is_powerset", True) else {"at_once": None}
     seen: list[float] = []

@@ -41,7 +41,9 @@ class Network:
         self.takes, self.gives = _axes(inputs[0].shape), _axes(outputs[0].shape)
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What the network makes of an array."""
+        """What the network makes of an array; one that was published for a single piece at a time is given them one by one."""
+        if self.takes[0] == 1 and len(batch) > 1:
+            return np.concatenate([self(piece[None]) for piece in batch])
         return np.asarray(self._session.run(None, {self._input: batch})[0], dtype=np.float32)
 
 
