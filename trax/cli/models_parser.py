@@ -29,9 +29,9 @@ def add_models(commands: Subparsers) -> None:
         actions,
         "pull",
         "fetch a model of the catalogue and install it",
-        "Trax uses the network for this alone. What broke off, or was stopped by Ctrl-C, goes on where it stopped: give the same command\n"
-        "again. What comes must have the hash that the catalogue knows; where nobody published one, it is pinned: later pulls must bring\n"
-        "the same.",
+        "Trax uses the network for this and for exporting by an id alone. What broke off, or was stopped by Ctrl-C, goes on where it\n"
+        "stopped: give the same command again. What comes must have the hash that the catalogue knows; where nobody published one, it is\n"
+        "pinned: later pulls must bring the same.",
         "  trax-ctl models pull small.en\n  trax-ctl models pull small.en --from /media/usb\n"
         "  trax-ctl models pull small.en --from https://files.example.org/models",
     )
