@@ -254,6 +254,18 @@ def test_without_a_daemon_what_does_not_fit_is_refused_at_once(trax_ctl: Ctl, le
     assert ledger.damaged == ()
 
 
+def test_rediarize_asks_for_what_is_given_and_no_more(trax_ctl: Ctl, daemon: Any) -> None:
+    daemon.answer = lambda request: {"rediarized": request["jobs"], "refused": []}
+    assert trax_ctl("rediarize", "a", "--speakers", "3").stdout == "a\n"
+    trax_ctl("rediarize", "a", "--min-speakers", "2", "--max-speakers", "4", "--threshold", "0.3")
+    trax_ctl("rediarize", "a", "b", "--threshold", "auto")
+    assert [request["diarize"] for request in daemon.asked] == [
+        {"min_speakers": 3, "max_speakers": 3},
+        {"min_speakers": 2, "max_speakers": 4, "threshold": 0.3},
+        {"threshold": None},
+    ]
+
+
 @pytest.mark.parametrize("code", ["german", "DE", "", "xx"])
 def test_a_language_that_nobody_knows_is_refused_on_the_command_line(trax_ctl: Ctl, code: str) -> None:
     done = trax_ctl("retry", "done", "--language", code)
@@ -304,6 +316,11 @@ def test_a_damaged_ledger_is_told(trax_ctl: Ctl, ledger: Ledger, settings: Setti
         ["transcribe", "x.wav", "--set", "diarize"],
         ["models"],
         ["cancel"],
+        ["rediarize"],
+        ["rediarize", "x", "--speakers", "0"],
+        ["rediarize", "x", "--speakers", "2", "--min-speakers", "1"],
+        ["rediarize", "x", "--speakers", "2", "--max-speakers", "3"],
+        ["rediarize", "x", "--threshold", "2"],
     ],
 )
 def test_a_wrong_command_line_exits_2(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:

@@ -21,10 +21,12 @@ POLICY = Retries(max_attempts=3, first_delay_seconds=30.0, max_delay_seconds=360
 CRASH = WorkerCrashed("It ended by signal 11.")
 DAMAGED = DamagedRecording("It is cut short.")
 FULL = DiskFull("No room.")
+SETTINGS = {"a": 1, "diarize": {"max_speakers": 9}}
+OTHER = ({"a": 1, "diarize": {"max_speakers": 2}}, "0022", ("transcribe",))
 
 
 def claimed(**fields: object) -> Job:
-    job = Job("20261122-190512-7f3a9c", "talk.mp3", "talk", ("transcribe",), {"a": 1}, "0011", created=100.0, changed=100.0)
+    job = Job("20261122-190512-7f3a9c", "talk.mp3", "talk", ("transcribe",), SETTINGS, "0011", created=100.0, changed=100.0)
     return dataclasses.replace(job, **fields)
 
 
@@ -34,6 +36,10 @@ def queued() -> Job:
 
 def running() -> Job:
     return machine.start(queued(), 102.0)
+
+
+def done() -> Job:
+    return machine.complete(running(), 200.0, duplicate_of="earlier")
 
 
 class TestIds:
@@ -154,6 +160,40 @@ class TestTransitions:
         with pytest.raises(JobError):
             machine.retry(queued(), 300.0)
 
+    def test_speakers_are_sought_anew_with_the_settings_given_and_the_answer_is_another(self) -> None:
+        again = machine.rediarize(done(), 300.0, OTHER)
+        assert (again.status, again.settings, again.settings_hash, again.attempts) == (Status.QUEUED, *OTHER[:2], 0)
+        assert machine.complete(machine.start(again, 301.0), 310.0).standing is None
+
+    @pytest.mark.parametrize(
+        "end",
+        [
+            lambda job: machine.fail(machine.start(job, 301.0), DAMAGED, 302.0, POLICY, 0.0),
+            lambda job: machine.fail(job, DAMAGED, 302.0, POLICY, 0.0),
+            lambda job: machine.cancel(job, 302.0),
+            lambda job: machine.cancel(machine.start(job, 301.0), 302.0),
+            lambda job: machine.recover(
+                dataclasses.replace(machine.start(job, 301.0), interruptions=MOST_INTERRUPTIONS), 302.0, has_progressed=False
+            ),
+        ],
+    )
+    def test_where_that_comes_to_nothing_the_job_is_what_it_was_and_says_why(self, end: Callable[[Job], Job]) -> None:
+        before = done()
+        after = end(machine.rediarize(before, 300.0, OTHER))
+        assert after.error is not None
+        unchanged = {"error": None, "changed": before.changed, "attempts": before.attempts, "interruptions": 0}
+        assert dataclasses.replace(after, **unchanged) == before
+
+    def test_only_a_completed_job_has_speakers_to_seek_anew(self) -> None:
+        for job in (claimed(), queued(), running(), machine.fail(running(), DAMAGED, 200.0, POLICY, 0.0)):
+            with pytest.raises(JobError, match="cannot be rediarized"):
+                machine.rediarize(job, 300.0, OTHER)
+
+    def test_a_retry_of_one_that_waits_keeps_the_former_answer_but_with_other_settings(self) -> None:
+        waiting = machine.wait(machine.start(machine.rediarize(done(), 300.0, OTHER), 301.0), FULL, 302.0, 30.0)
+        assert machine.retry(waiting, 303.0).standing == waiting.standing
+        assert machine.retry(waiting, 303.0, OTHER).standing is None
+
     def test_only_what_runs_is_completed(self) -> None:
         assert machine.complete(running(), 200.0, duplicate_of="x").duplicate_of == "x"
         with pytest.raises(JobError):
@@ -231,6 +271,11 @@ class Machine(RuleBasedStateMachine):
     def retry(self) -> None:
         self.apply("retry", {Status.FAILED, Status.CANCELLED}, "now")
 
+    @precondition(lambda self: self.job.status is Status.COMPLETED)
+    @rule()
+    def rediarize(self) -> None:
+        self.apply("rediarize", {Status.COMPLETED}, "now", OTHER)
+
     @rule()
     def through_the_disk(self) -> None:
         assert from_plain(json.loads(json.dumps(to_plain(self.job)))) == self.job
@@ -246,6 +291,8 @@ class Machine(RuleBasedStateMachine):
         assert (job.not_before is not None) <= (job.status in {Status.CLAIMED, Status.QUEUED})
         assert (job.status in {Status.QUEUED, Status.RUNNING}) <= (job.media_id != "")
         assert (job.status is Status.FAILED) <= (job.error is not None)
+        assert (job.standing is not None) <= (job.status in {Status.QUEUED, Status.RUNNING})
+        assert job.settings == (SETTINGS if job.standing is None and job.settings_hash == "0011" else OTHER[0])
         assert job.created <= job.changed <= self.now
 
 
@@ -270,15 +317,15 @@ class TestRecords:
         stored = json.dumps(to_plain(job), ensure_ascii=False).encode()
         assert from_plain(json.loads(stored)) == job
 
-    def test_a_record_of_before_there_were_interruptions_is_read(self) -> None:
+    def test_a_record_of_before_there_were_these_is_read(self) -> None:
         plain = to_plain(running())
-        del plain["interruptions"]
+        del plain["interruptions"], plain["standing"]
         assert from_plain(plain) == running()
 
     @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Job)])
     def test_the_reader_misses_every_field_and_refuses_a_wrong_type(self, field: str) -> None:
         plain = to_plain(running())
-        if field != "interruptions":
+        if field not in {"interruptions", "standing"}:
             with pytest.raises(JobError):
                 from_plain({key: value for key, value in plain.items() if key != field})
         with pytest.raises(JobError):

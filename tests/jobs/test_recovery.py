@@ -11,7 +11,7 @@ from trax import files
 from trax.config import Retries
 from trax.errors import JobError
 from trax.jobs.folders import SOURCE_FILE, Part, StateFolders, file_away, home, read_job, write_job
-from trax.jobs.job import MOST_INTERRUPTIONS, Job, Status
+from trax.jobs.job import MOST_INTERRUPTIONS, Job, Status, rediarize
 from trax.jobs.ledger import Ledger
 from trax.jobs.recovery import Found, decide, reconcile
 
@@ -94,6 +94,21 @@ class TestReconcile:
         ledger = Ledger(folders.ledger)
         put_right(ledger, folders)
         assert job(Status.CLAIMED).id in ledger
+
+    @pytest.mark.parametrize("is_in_ledger", [True, False])
+    @pytest.mark.parametrize("part", [Part.WORK, Part.ARCHIVE])
+    def test_a_job_whose_speakers_are_sought_anew_needs_no_recording(
+        self, folders: StateFolders, is_in_ledger: bool, part: Part  # noqa: FBT001 - pytest hands it in
+    ) -> None:
+        done = job(Status.COMPLETED, settings={"diarize": {}}, started=1500.0)
+        again = rediarize(done, 2001.0, ({"diarize": {"max_speakers": 2}}, "i", done.stages))
+        ledger = Ledger(folders.ledger)
+        folder = place(folders, done if is_in_ledger and part is Part.ARCHIVE else again, part, source=False)
+        if is_in_ledger:
+            ledger.put(again)
+        put_right(ledger, folders)
+        assert ledger.get(again.id) == again
+        assert read_job(folders.work / folder.name) == again
 
     @pytest.mark.parametrize(("progressed", "counted"), [(set(), 8), ({job(Status.CLAIMED).id}, 0)])
     def test_a_running_job_is_queued_and_its_attempt_given_back(self, folders: StateFolders, progressed: set[str], counted: int) -> None:

@@ -6,6 +6,8 @@ import argparse
 
 from trax.languages import checked_language
 
+AUTO = "auto"
+
 
 def setting(text: str) -> tuple[str, str]:
     """`KEY=VALUE`."""
@@ -23,6 +25,23 @@ def positive(text: str) -> float:
         value = 0.0
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number above zero")
+    return value
+
+
+def count(text: str) -> int:
+    """A whole number from 1 on."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
+def distance(text: str) -> float | str:
+    """A cosine distance, or "auto"."""
+    if text == AUTO:
+        return AUTO
+    value = positive(text)
+    if value >= 2:  # noqa: PLR2004 - the distance of opposite vectors
+        raise argparse.ArgumentTypeError(f"{text!r} is not below 2")
     return value
 
 

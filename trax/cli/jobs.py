@@ -1,4 +1,4 @@
-"""`status`, `show`, `retry`, `cancel` and `purge`: asked of the daemon, or, where none runs, of the ledger and the folder of requests."""
+"""What is asked of the daemon about jobs, or, where none runs, of the ledger and the folder of requests."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PURGE_SECONDS = 60.0
 
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
-    """One of the five."""
+    """One of the six."""
     settings = load(args)
     match args.command:
         case "status":
@@ -38,6 +38,8 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
             return _show(settings, args.job, terminal)
         case "retry":
             return _retry(settings, args, terminal)
+        case "rediarize":
+            return _rediarize(settings, args, terminal)
         case "purge":
             return _purge(settings, args, terminal)
         case _:
@@ -149,6 +151,11 @@ def _retry(settings: Settings, args: argparse.Namespace, terminal: Terminal) -> 
     if args.failed and not terminal.json and not (result["retried"] or result["refused"] or result.get("requested")):
         terminal.note("No job has failed.")
     return _tell("retried", result, terminal)
+
+
+def _rediarize(settings: Settings, args: argparse.Namespace, terminal: Terminal) -> int:
+    request = {"command": "rediarize", "jobs": args.jobs, "diarize": args.changes}
+    return _tell("rediarized", _ask_or_leave(settings, request, offline.rediarize, terminal), terminal)
 
 
 def _purge(settings: Settings, args: argparse.Namespace, terminal: Terminal) -> int:

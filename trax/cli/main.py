@@ -53,7 +53,7 @@ def _advice(error: OSError) -> str:
 def _run(args: argparse.Namespace, terminal: Terminal) -> int:
     """Each command loads only what it needs."""
     match args.command:
-        case "status" | "show" | "retry" | "cancel" | "purge":
+        case "status" | "show" | "retry" | "rediarize" | "cancel" | "purge":
             from trax.cli import jobs
 
             return jobs.run(args, terminal)

@@ -89,6 +89,23 @@ def retry(settings: Settings, request: Mapping[str, Any]) -> dict[str, Any]:
     return {"retried": [], "refused": refused, "requested": wanted}
 
 
+def rediarize(settings: Settings, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave a `rediarize` for the daemon to apply; jobs of which it cannot be done are refused at once. Raises as `retry`."""
+    from trax.pipeline import rediarize as pipeline
+
+    _refuse_while_starting(settings)
+    folders = StateFolders(settings.state_folder)
+
+    def check(job: Job) -> None:
+        machine.rediarize(job, time.time(), pipeline.settings_for(job, request["diarize"]))
+        pipeline.check(job, folders.find(job.id))
+
+    wanted, refused = _sort_out(open_ledger(settings), request["jobs"], check)
+    if wanted:
+        _leave(settings, {**request, "jobs": wanted})
+    return {"rediarized": [], "refused": refused, "requested": wanted}
+
+
 def cancel(settings: Settings, request: Mapping[str, Any]) -> dict[str, Any]:
     """Leave a cancellation for the daemon to apply. Raises DaemonBusy, JobError, StorageError, and as `open_ledger`."""
     _refuse_while_starting(settings)

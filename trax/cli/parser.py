@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import Any
 
 from trax import __version__
-from trax.cli.arguments import language, positive, setting
+from trax.cli.arguments import AUTO, count, distance, language, positive, setting
 from trax.cli.command import Help, Subparsers, add_shared, command
 from trax.cli.engine_parser import add_engine
 from trax.cli.models_parser import add_models
@@ -43,7 +44,19 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.command == "retry" and bool(args.jobs) == args.failed:
         parser.error("retry: name the jobs, or say --failed")
+    if args.command == "rediarize":
+        if args.speakers and args.max_speakers:
+            parser.error("rediarize: --speakers says both the least and the most")
+        args.changes = _changes(args)
     return args
+
+
+def _changes(args: argparse.Namespace) -> dict[str, Any]:
+    """What `rediarize` changes of the section `diarize`."""
+    least, most = (args.speakers, args.speakers) if args.speakers else (args.min_speakers, args.max_speakers)
+    given = {"min_speakers": least, "max_speakers": most, "threshold": args.threshold}
+    changes = {key: value for key, value in given.items() if value is not None}
+    return changes | ({"threshold": None} if args.threshold == AUTO else {})
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -52,7 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_shared(parser, top=True)
     parser.add_argument("--version", action="version", version=f"trax-ctl {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
-    for add in (_status, _show, _retry, _cancel, _purge, _transcribe, _batch, _doctor, _config, add_models, add_engine):
+    for add in (_status, _show, _retry, _rediarize, _cancel, _purge, _transcribe, _batch, _doctor, _config, add_models, add_engine):
         add(commands)
     return parser
 
@@ -95,6 +108,26 @@ def _retry(commands: Subparsers) -> None:
     parser.add_argument("--failed", action="store_true", help="every failed job, in place of naming them")
     parser.add_argument("--current-settings", action="store_true", help="with the settings as they are now")
     parser.add_argument("--language", type=language, metavar="CODE", help="with this as the language spoken, such as de; or auto")
+
+
+def _rediarize(commands: Subparsers) -> None:
+    parser = command(
+        commands,
+        "rediarize",
+        "tell the speakers of transcribed recordings apart once more",
+        "From the voices and words that are kept, in seconds: nothing is heard again, and the recording may be gone. The job's settings\n"
+        "hold but for what is given here. The new transcript takes the place of the former, which is kept beside the archived job;\n"
+        "`trax-ctl show` tells where. A transcript that somebody has corrected stays as it is. Without a running traxd the request is\n"
+        "kept and applied when it starts.",
+        "  trax-ctl rediarize --speakers 3 meetings/talk\n  trax-ctl rediarize --max-speakers 4 --threshold 0.3 20261122-190512-7f3a9c",
+    )
+    parser.add_argument("jobs", metavar="JOB", nargs="+", help="ids, their beginnings, or outputs' names")
+    how_many = parser.add_mutually_exclusive_group()
+    how_many.add_argument("--speakers", type=count, metavar="N", help="exactly so many speakers")
+    how_many.add_argument("--min-speakers", type=count, metavar="N", help="at least so many")
+    parser.add_argument("--max-speakers", type=count, metavar="N", help="at most so many")
+    differ = "two voices differ beyond this cosine distance, 0 to 2; auto: as suits the model"
+    parser.add_argument("--threshold", type=distance, metavar="DISTANCE", help=differ)
 
 
 def _cancel(commands: Subparsers) -> None:

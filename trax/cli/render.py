@@ -97,6 +97,7 @@ def job_view(job: Plain, now: float, *, bars: bool) -> RenderableType:
         ("changed", label(f"{since(job, 'changed', now)} ago")),
         ("output", label(job.get("output"))),
         ("outputs", _lines(job.get("outputs") or [])),
+        *([("former", _lines(job["former"]))] if job.get("former") else []),
         ("folder", label(job.get("folder"))),
         ("stages", label(_listed(job.get("stages")))),
         ("media", label(job.get("media_id"))),

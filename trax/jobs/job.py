@@ -12,6 +12,8 @@
     CLAIMED, QUEUED, RUNNING ──cancel──▶ CANCELLED
     FAILED, COMPLETED ──reopen──▶ CLAIMED                   the recording went on after it was answered
     FAILED, CANCELLED, COMPLETED, QUEUED (waiting) ──retry──▶ QUEUED      a completed job only with other settings
+    COMPLETED ──rediarize──▶ QUEUED ──▶ RUNNING             the former answer stands meanwhile (`standing`): what would make the job
+    COMPLETED ◀──fail, recover, cancel──   │                FAILED or CANCELLED else brings that answer back
 
 A job that never passed validation (`media_id` is empty) goes back to CLAIMED when it is retried. Every start is made durable by the caller
 before any work begins. So a worker that dies, hangs or errs costs an attempt whatever happens next, and a job that takes all of Trax down
@@ -30,7 +32,7 @@ from enum import StrEnum
 from typing import Any
 
 from trax.config import Retries
-from trax.errors import JobError, TraxError, WorkerCrashed
+from trax.errors import Cancelled, JobError, TraxError, WorkerCrashed
 from trax.jobs.retry import delay
 
 
@@ -45,6 +47,7 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
+_STANDS = "The former transcript stands."
 #: What to do when no attempt is left.
 _EXHAUSTED = "Check the recording, and the log of traxd for each attempt; `trax-ctl retry` takes the job up again."
 #: Nothing more happens to these by itself.
@@ -55,6 +58,21 @@ MOST_INTERRUPTIONS = 20
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """The answer that stands while its speakers are sought anew: all of the job that it goes back to should that come to nothing.
+
+    `diarize` is that section of the settings, in which alone they differ meanwhile.
+    """
+
+    diarize: Mapping[str, Any]
+    settings_hash: str
+    stages: tuple[str, ...]
+    started: float | None
+    finished: float | None
+    duplicate_of: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One recording on its way through Trax.
 
@@ -62,7 +80,7 @@ class Job:
     the outbox, its subfolder included; `media_id` the SHA-256 of the recording, empty until known; `error` is `TraxError.as_dict()` of what
     went wrong last; `interruptions` counts the runs in a row in which Trax was killed before a stage was finished; `size` is in bytes and
     `modified` in nanoseconds since the epoch, both of the recording as it was when `media_id` was taken; `duration` is in seconds of audio;
-    the rest of the numbers are seconds since the epoch.
+    `standing` is there while the speakers of a completed job are sought anew; the rest of the numbers are seconds since the epoch.
     """
 
     id: str
@@ -86,6 +104,7 @@ class Job:
     modified: int | None = None
     duration: float | None = None
     duplicate_of: str | None = None
+    standing: Standing | None = None
 
     @property
     def is_finished(self) -> bool:
@@ -142,7 +161,8 @@ def enter_stage(job: Job, stage: str, now: float) -> Job:
 def complete(job: Job, now: float, *, duplicate_of: str | None = None) -> Job:
     """Running → completed. `duplicate_of` names the earlier job over the same recording whose artefacts were taken over."""
     _require(job, "completed", Status.RUNNING)
-    return _changed(job, now, status=Status.COMPLETED, stage=None, error=None, not_before=None, finished=now, duplicate_of=duplicate_of)
+    done = _changed(job, now, status=Status.COMPLETED, stage=None, error=None, not_before=None, finished=now, duplicate_of=duplicate_of)
+    return replace(done, standing=None)
 
 
 def fail(job: Job, error: TraxError, now: float, policy: Retries, jitter: float) -> Job:
@@ -156,8 +176,29 @@ def fail(job: Job, error: TraxError, now: float, policy: Retries, jitter: float)
             not_before = now + delay(policy, job.attempts, jitter)
             return _changed(job, now, status=Status.QUEUED, error=error.as_dict(), not_before=not_before, interruptions=0)
         told = {**error.as_dict(), "what": f"{error.what} This was the last of {job.attempts} attempts.", "advice": _EXHAUSTED}
-        return _changed(job, now, status=Status.FAILED, error=told, not_before=None, finished=now)
-    return _changed(job, now, status=Status.FAILED, error=error.as_dict(), not_before=None, finished=now)
+        return _ended(job, Status.FAILED, now, told)
+    return _ended(job, Status.FAILED, now, error.as_dict())
+
+
+def _ended(job: Job, status: Status, now: float, error: Mapping[str, Any] | None) -> Job:
+    """Over without an answer; or, where an answer stands, completed as before, with what happened as the error."""
+    if (former := job.standing) is None:
+        return _changed(job, now, status=status, error=error, not_before=None, finished=now)
+    return _changed(
+        job,
+        now,
+        status=Status.COMPLETED,
+        settings={**job.settings, "diarize": former.diarize},
+        settings_hash=former.settings_hash,
+        stages=former.stages,
+        stage=None,
+        error=error,
+        not_before=None,
+        started=former.started,
+        finished=former.finished,
+        duplicate_of=former.duplicate_of,
+        standing=None,
+    )
 
 
 def interrupt(job: Job, now: float) -> Job:
@@ -190,6 +231,7 @@ def reopen(job: Job, now: float) -> Job:
         interruptions=0,
         finished=None,
         duplicate_of=None,
+        standing=None,
     )
 
 
@@ -208,13 +250,14 @@ def recover(job: Job, now: float, *, has_progressed: bool) -> Job:
         file=job.output_name,
         advice="If the machine was restarted in between, `trax-ctl retry` the job; else look for lack of memory in the system's log.",
     )
-    return _changed(job, now, status=Status.FAILED, error=error.as_dict(), not_before=None, finished=now, interruptions=interruptions)
+    return replace(_ended(job, Status.FAILED, now, error.as_dict()), interruptions=interruptions)
 
 
 def cancel(job: Job, now: float) -> Job:
     """Claimed, queued or running → cancelled."""
     _require(job, "cancelled", Status.CLAIMED, Status.QUEUED, Status.RUNNING)
-    return _changed(job, now, status=Status.CANCELLED, not_before=None, finished=now)
+    error = job.error if job.standing is None else Cancelled("The speakers were not sought anew: cancelled.", advice=_STANDS).as_dict()
+    return _ended(job, Status.CANCELLED, now, error)
 
 
 def retry(job: Job, now: float, settings: tuple[Mapping[str, Any], str, tuple[str, ...]] | None = None) -> Job:
@@ -243,7 +286,15 @@ def retry(job: Job, now: float, settings: tuple[Mapping[str, Any], str, tuple[st
         started=None,
         finished=None,
         duplicate_of=None,
+        standing=job.standing if settings is None else None,
     )
+
+
+def rediarize(job: Job, now: float, settings: tuple[Mapping[str, Any], str, tuple[str, ...]]) -> Job:
+    """Completed → queued, to have its speakers sought anew; `settings` is as for `retry`, and differs in `diarize` alone."""
+    _require(job, "rediarized", Status.COMPLETED)
+    former = Standing(job.settings["diarize"], job.settings_hash, job.stages, job.started, job.finished, job.duplicate_of)
+    return replace(retry(job, now, settings), standing=former)
 
 
 def check_purge(job: Job) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
 from trax.errors import JobError
-from trax.jobs.job import Job, Status
+from trax.jobs.job import Job, Standing, Status
 
 _FIELDS = frozenset(field.name for field in fields(Job))
 #: Fields that records of before do not have, and what they mean there.
-_LATER = {"interruptions": 0}
+_LATER = {"interruptions": 0, "standing": None}
 _T = TypeVar("_T")
 
 
@@ -22,6 +22,8 @@ def to_plain(job: Job) -> dict[str, Any]:
     plain["stages"] = list(job.stages)
     plain["settings"] = dict(job.settings)
     plain["source_name"] = _text_to_plain(job.source_name)
+    if job.standing is not None:
+        plain["standing"] = {**asdict(job.standing), "stages": list(job.standing.stages)}
     if job.error is not None:
         plain["error"] = {key: _text_to_plain(value) for key, value in job.error.items()}
     return plain
@@ -55,9 +57,23 @@ def from_plain(plain: Mapping[str, Any]) -> Job:
             modified=_maybe(int, plain["modified"]),
             duration=_maybe_number(plain["duration"]),
             duplicate_of=_maybe(str, plain["duplicate_of"]),
+            standing=_standing_from_plain(_maybe(dict, plain["standing"])),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise JobError(f"A job's record cannot be read: {error!r}.", advice="See `trax-ctl doctor`.") from error
+
+
+def _standing_from_plain(plain: Mapping[str, Any] | None) -> Standing | None:
+    if plain is None:
+        return None
+    return Standing(
+        diarize=_is(dict, plain["diarize"]),
+        settings_hash=_is(str, plain["settings_hash"]),
+        stages=tuple(_is(str, stage) for stage in _is(list, plain["stages"])),
+        started=_maybe_number(plain["started"]),
+        finished=_maybe_number(plain["finished"]),
+        duplicate_of=_maybe(str, plain["duplicate_of"]),
+    )
 
 
 def split_settings(job: Job) -> tuple[dict[str, Any], dict[str, Any]]:

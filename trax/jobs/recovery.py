@@ -45,17 +45,18 @@ def decide(
     """What to do about a job of which the ledger says `known` and the disk shows `found`; None: all is as it should be.
 
     `is_published` says that its whole result is in the outbox, `has_progressed` that a stage was finished since it was started.
+    A job whose answer stands, while its speakers are sought anew, needs its recording no more.
     """
-    if known is None and found is not None and not found.has_source:
+    newest = _newer(known, found.job if found is not None else None)
+    has_all = found is not None and (found.has_source or (newest is not None and newest.standing is not None))
+    if known is None and found is not None and not has_all:
         return Decision(None, "its recording was never taken out of the inbox") if found.part is Part.WORK else None
-    told = found.job if found is not None else None
-    newest = _newer(known, told)
     if newest is None:
         return None
     job, why = newest, "" if newest is known else "its folder knows more than the ledger"
     if job.status is Status.RUNNING and is_published:
         job, why = complete(job, now, duplicate_of=job.duplicate_of), "its result is published"
-    elif not job.is_finished and (found is None or not found.has_source):
+    elif not job.is_finished and not has_all:
         gone = UnreadableRecording("The recording is gone from the state folder.", file=job.output_name, advice="Drop it again.")
         job, why = fail(job, gone, now, policy, jitter=0.0), "its recording is gone"
     elif job.status is Status.RUNNING:

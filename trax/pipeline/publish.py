@@ -80,6 +80,11 @@ def _is(path: Path, hashes: frozenset[str] | set[str]) -> bool:
     return False
 
 
+def is_unchanged(path: Path, sha256: str) -> bool:
+    """Whether what lies there is to the byte what was published."""
+    return _is(path, {sha256})
+
+
 def _still_own(outbox: Path, published: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
     """What of all that the job ever published is its own now: not what lies beside the JSON of another, even when it says the same."""
 

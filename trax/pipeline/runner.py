@@ -12,7 +12,7 @@ from typing import Any
 
 from loguru import logger
 
-from trax.errors import ModelError, TraxError, WorkerCrashed, WorkerError
+from trax.errors import JobError, ModelError, TraxError, WorkerCrashed, WorkerError
 from trax.intake.names import extension_of
 from trax.jobs.folders import SOURCE_FILE, StateFolders
 from trax.jobs.job import Job
@@ -24,6 +24,7 @@ from trax.pipeline.stages import (
     DECODE,
     PLAN,
     REFINE,
+    SPEAKERS,
     TRANSCRIBE,
     Stage,
     models_to_load,
@@ -36,12 +37,15 @@ from trax.pipeline.stages import (
 from trax.plain import diarization_from_plain, recognition_from_plain
 from trax.transcript import Diarization, Recognition
 
+TRANSCRIBE_AGAIN = "`trax-ctl retry --current-settings` transcribes it again, as long as the recording is kept."
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
     """What the runner needs to know of a job. `folder` holds its artefacts, `source` is the recording with that `extension`.
 
-    On the last attempt a second pass that fails is done without.
+    On the last attempt a second pass that fails is done without. Where `only_speakers` are sought
+    anew, the artefacts of all other stages are taken as they lie.
     """
 
     job: str
@@ -52,6 +56,7 @@ class Work:
     settings: Mapping[str, Any]
     models_folder: Path
     is_last_attempt: bool
+    only_speakers: bool = False
 
 
 def work_on(job: Job, folders: StateFolders, max_attempts: int) -> Work:
@@ -66,6 +71,7 @@ def work_on(job: Job, folders: StateFolders, max_attempts: int) -> Work:
         settings=job.settings,
         models_folder=folders.models,
         is_last_attempt=job.attempts >= max_attempts,
+        only_speakers=job.standing is not None,
     )
 
 
@@ -120,7 +126,8 @@ class _Run:
         try:
             await self._run(self.stages)
         except ModelError:
-            artefacts.forget(self._work.folder, PLAN)  # once the models are mended, they may be others
+            if not self._is_taken_as_it_lies(PLAN):
+                artefacts.forget(self._work.folder, PLAN)  # once the models are mended, they may be others
             raise
         finally:
             self._lanes.expect(self._work.job, {})
@@ -130,8 +137,10 @@ class _Run:
     async def _run(self, stages: tuple[Stage, ...]) -> None:
         for stage in stages:
             made = artefacts.read(self._work.folder, stage)
-            if made is not None and made.stamp == self._expected(stage):
+            if made is not None and (self._is_taken_as_it_lies(stage) or made.stamp == self._expected(stage)):
                 self.made[stage.makes] = made
+            elif self._is_taken_as_it_lies(stage):
+                raise JobError(f"What the stage {stage.name} made is no longer there, or is damaged.", advice=TRANSCRIBE_AGAIN)
         kept = {stage.makes for stage in stages if artefacts.is_kept(self._work.folder, stage)}
         to_run = still_to_run(stages, valid=set(self.made), kept=kept, wanted=[stage.makes for stage in stages])
         self._fractions.update({stage.name: 0.0 if stage in to_run else 1.0 for stage in stages})
@@ -143,6 +152,9 @@ class _Run:
             run = self._run_second_pass if stage == REFINE else self._run_one
             running[stage.makes] = asyncio.create_task(run(stage, waits_for))
         await _all_or_first_error(list(running.values()))
+
+    def _is_taken_as_it_lies(self, stage: Stage) -> bool:
+        return self._work.only_speakers and stage not in SPEAKERS
 
     @property
     def _plan(self) -> Mapping[str, Any]:
@@ -158,7 +170,10 @@ class _Run:
         plan = self._plan
         stamps: dict[str, str] = {}
         for each in self.stages:
-            stamps[each.makes] = stamp(each, recording=self._work.sha256, settings=self._work.settings, plan=plan, inputs=stamps)
+            if self._is_taken_as_it_lies(each):
+                stamps[each.makes] = self.made[each.makes].stamp
+            else:
+                stamps[each.makes] = stamp(each, recording=self._work.sha256, settings=self._work.settings, plan=plan, inputs=stamps)
             if each == stage:
                 break
         return stamps[stage.makes]
@@ -264,7 +279,7 @@ async def run_stages(work: Work, lanes: Lanes, on_progress: Callable[[Progress],
     try:
         products = await asyncio.to_thread(_products, work, run.stages, run.made)  # hours of words take seconds to read: not in the loop
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        for stage in run.stages:
+        for stage in SPEAKERS if work.only_speakers else run.stages:
             if stage not in (PLAN, DECODE):
                 artefacts.forget(work.folder, stage)
         raise WorkerCrashed(f"An artefact cannot be read ({error}); it is made again.") from error

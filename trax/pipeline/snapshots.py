@@ -31,14 +31,15 @@ class Otherwise:
 
 def snapshot_of(settings: Settings) -> Kept:
     """What a job keeps of the settings."""
-    return _kept(snapshot(settings))
+    return kept_of(snapshot(settings))
 
 
 def in_language(kept: Kept, language: str) -> Kept:
     """The same with another language spoken, and nothing else changed."""
     plain, _, _ = kept
-    return _kept({**plain, "asr": {**plain["asr"], "language": language}})
+    return kept_of({**plain, "asr": {**plain["asr"], "language": language}})
 
 
-def _kept(plain: dict[str, Any]) -> Kept:
+def kept_of(plain: dict[str, Any]) -> Kept:
+    """What a job keeps of a snapshot."""
     return plain, settings_hash(plain), tuple(stage.name for stage in stages_for(plain))

@@ -112,6 +112,9 @@ CLUSTER = Stage(
 
 STAGES = (PLAN, DECODE, VAD, TRANSCRIBE, REFINE, SEGMENT, EMBED, CLUSTER)
 
+#: What is done again when speakers are sought anew; what these need is then taken as it lies, whichever Trax made it.
+SPEAKERS = (CLUSTER,)
+
 #: Artefacts too large to keep once the job is done; a stage that needs one again makes it again.
 LARGE = frozenset({DECODE.makes})
 

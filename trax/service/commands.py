@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from loguru import logger
@@ -89,19 +89,28 @@ class Commands:
                 return {"cancelled": self._workshop.cancel(text)}
             case {"command": "retry", "jobs": list(texts)}:
                 return self._retry(texts, request)
+            case {"command": "rediarize", "jobs": list(texts), "diarize": dict(changes)}:
+                return self._rediarize(texts, changes)
             case {"command": "purge", "jobs": list(texts)}:
                 return self._purge(texts, is_begun=request.get("begun") is True)
             case _:
                 raise ControlError("The daemon does not know this request.", advice="Are trax-ctl and traxd of one version?")
 
     def _retry(self, texts: list[object], request: Mapping[str, Any]) -> dict[str, Any]:
-        retried: list[str] = []
-        refused: list[dict[str, Any]] = []
         wanted = [job.id for job in reversed(self._ledger.failed())] if request.get("failed") else []
         otherwise = Otherwise(self._settings if request.get("current_settings") else None, _language_in(request))
-        for text in [*wanted, *(text for text in texts if isinstance(text, str))]:
+        return self._take_up("retried", [*wanted, *texts], lambda text: self._workshop.retry(text, otherwise))
+
+    def _rediarize(self, texts: list[object], changes: Mapping[str, Any]) -> dict[str, Any]:
+        return self._take_up("rediarized", texts, lambda text: self._workshop.rediarize(text, changes))
+
+    def _take_up(self, done: str, texts: list[object], take_up: Callable[[str], Job]) -> dict[str, Any]:
+        """Have each job taken up that can be; which were is told under the key `done`."""
+        taken: list[str] = []
+        refused: list[dict[str, Any]] = []
+        for text in (text for text in texts if isinstance(text, str)):
             try:
-                job = self._workshop.retry(text, otherwise)
+                job = take_up(text)
             except DiskFailed:
                 raise
             except DiskFull as error:
@@ -109,8 +118,8 @@ class Commands:
             except TraxError as error:
                 refused.append({"job": text, "error": error.as_dict()})
             else:
-                retried.append(job.id)
-        return {"retried": retried, "refused": refused}
+                taken.append(job.id)
+        return {done: taken, "refused": refused}
 
     def _purge(self, texts: list[object], *, is_begun: bool) -> dict[str, Any]:
         """Each job that can be purged is; raises StorageError, after which what is left is done at the next start."""

@@ -22,7 +22,7 @@ from trax.jobs.job import Job, Status
 from trax.jobs.ledger import Ledger
 from trax.jobs.seen import Seen
 from trax.log import about
-from trax.pipeline import answer, artefacts
+from trax.pipeline import answer, artefacts, former
 from trax.pipeline.publish import Manifest, Staged, publish, read_manifest, stage
 from trax.pipeline.runner import Products
 from trax.pipeline.stages import STAGES
@@ -54,7 +54,10 @@ class Endings:
 
     def publish(self, job: Job, staged: Staged) -> Manifest:
         """Put the staged outputs of this run of the job into the outbox, under its name or the next that is free. Raises StorageError."""
-        return publish(self._outbox, self._folder(job), run_of(job), staged, lambda taken: self._name(job, taken))
+        folder = self._folder(job)
+        if job.standing is not None:
+            former.keep(self._outbox, folder, f"{job.standing.started}")
+        return publish(self._outbox, folder, run_of(job), staged, lambda taken: self._name(job, taken))
 
     def _folder(self, job: Job) -> Path:
         return self._folders.find(job.id) or self._folders.work / job.id
@@ -91,6 +94,8 @@ class Endings:
             files.make_folder(folder)
             outputs = answer.error_outputs(_error_of(job), name=job.source_name, job=job.id)
             self.publish(job, stage(self._outbox, job.id, outputs))
+        if job.status is Status.COMPLETED and former.is_any_kept(folder):
+            self._stand_by(job, folder)
         manifest = read_manifest(folder)
         if manifest.run == run_of(job) and manifest.name not in ("", job.output_name):
             job = replace(job, output_name=manifest.name)  # the name that was free when it was published
@@ -100,6 +105,14 @@ class Endings:
         if job.status is not Status.FAILED and folder.is_dir():
             artefacts.drop_large(folder, STAGES)
         file_away(self._folders, job)
+
+
+    def _stand_by(self, job: Job, folder: Path) -> None:
+        """The answer that stands is the one in the outbox: where another had begun to take its place, it is published once more."""
+        run = run_of(job)
+        if read_manifest(folder).run != run and (outputs := former.outputs(folder, run)):
+            self.publish(job, stage(self._outbox, job.id, outputs))
+        former.drop(folder, run)
 
 
 def run_of(job: Job) -> str:

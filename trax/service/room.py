@@ -122,11 +122,14 @@ class Room:
 
     def _still_needed(self, job: Job) -> Bytes:
         folder = self._folders.work / job.id
+        if job.id not in self._needs and job.standing is not None:  # nothing is decoded, and the former outputs are kept
+            outputs = needs(job.duration or 0.0).outbox
+            self._needs[job.id] = Bytes(_ARTEFACTS_LEAST + outputs, outputs)
         if job.id not in self._needs:
             seconds = sound_seconds(job.size or 0, extension_of(job.source_name), _head(folder / SOURCE_FILE), self._longest)
             self._needs[job.id] = needs(seconds)
         whole = self._needs[job.id]
-        return Bytes(max(0, whole.state - _written(folder)), whole.outbox)
+        return Bytes(max(0, whole.state - (_written(folder) if job.standing is None else 0)), whole.outbox)
 
     def _problem(self) -> str | None:
         """Why nothing can be put into the outbox, whatever room there is. Without its mount, what we put there would be hidden by it."""

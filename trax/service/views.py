@@ -13,7 +13,7 @@ from trax.jobs.folders import StateFolders
 from trax.jobs.job import Job, Status
 from trax.jobs.ledger import Ledger
 from trax.jobs.outputs import ERROR_ENDING
-from trax.pipeline import artefacts
+from trax.pipeline import artefacts, former
 from trax.pipeline.lanes import WorkerView
 from trax.pipeline.stages import PLAN, STAGES, stages_with
 
@@ -90,7 +90,7 @@ def status_view(
 
 
 def job_details(job: Job, state: StateFolders, outbox: Path) -> dict[str, Any]:
-    """Everything about one job: its view, its settings, its folder, and its outputs relative to the outbox."""
+    """Everything about one job: its view, its settings, its folder, its outputs relative to the outbox, and the files of former answers."""
     folder = state.find(job.id)
     formats = job.settings.get("output", {}).get("formats", ())
     names = [job.output_name + ending for ending in (*(f".{each}" for each in formats), ERROR_ENDING)]
@@ -102,6 +102,7 @@ def job_details(job: Job, state: StateFolders, outbox: Path) -> dict[str, Any]:
         "settings": dict(job.settings),
         "folder": None if folder is None else str(folder),
         "outputs": [printable(name) for name in names if (outbox / name).is_file()],
+        "former": [printable(str(path)) for path in former.listed(folder)] if folder else [],
     }
 
 

@@ -11,9 +11,11 @@ import asyncio
 import contextlib
 import random
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from loguru import logger
 
@@ -28,7 +30,7 @@ from trax.jobs.job import Job, Status
 from trax.jobs.ledger import Ledger
 from trax.jobs.seen import Seen
 from trax.log import about
-from trax.pipeline import artefacts
+from trax.pipeline import artefacts, rediarize
 from trax.pipeline.lanes import Lanes
 from trax.pipeline.runner import Products, Progress, Work, run_stages, work_on
 from trax.pipeline.snapshots import Otherwise
@@ -163,7 +165,7 @@ class Workshop:
         except DiskFull as error:
             return self._put_off(job, error)
         except TraxError as error:
-            if isinstance(error, RecordingError) and not is_as_validated(folder, job):
+            if isinstance(error, RecordingError) and not _is_what_was_heard(folder, job):
                 return jobs.reopen(self._current(job), time.time())  # half of it was looked at, and the rest came
             return self._failed(self._current(job), error)
         except Exception as error:  # noqa: BLE001 - a fault of ours must cost this job an attempt, not the daemon its life
@@ -177,7 +179,7 @@ class Workshop:
         """Put the result into the outbox; returns the job as it is from then on."""
         try:
             staged = await to_the_end(self.endings.stage, job, products)
-            if not is_as_validated(folder, job):
+            if not _is_what_was_heard(folder, job):
                 return jobs.reopen(self._current(job), time.time())
             manifest = self.endings.publish(job, staged)
         except StorageError as error:  # an outbox that is full, read-only or not mounted is no fault of this recording
@@ -216,6 +218,8 @@ class Workshop:
         """What follows from how an attempt ended, once that is durable."""
         self._room.forget(job.id)
         match job.status:
+            case Status.COMPLETED if job.error is not None:
+                logger.warning("the former transcript stands: {}", job.error["what"])
             case Status.COMPLETED:
                 taken = (job.finished or 0.0) - (job.started or 0.0)
                 logger.info("completed in {:.1f} s, {:.1f} s of sound: {}", taken, job.duration, printable(job.output_name))
@@ -292,9 +296,29 @@ class Workshop:
             raise JobError(f"The recording of job {job.id} is no longer kept.", advice="Drop it into the inbox again.")
         if kept is not None:
             artefacts.forget(place, PLAN)  # the models may be others by now
+        return self._take_up(again)
+
+    def rediarize(self, text: str, changes: Mapping[str, Any]) -> Job:
+        """Put a completed job back into the queue, to have its speakers sought anew with `changes` to the settings of diarization.
+
+        Raises JobError when its state, what is kept of it, or the changes do not allow it.
+        """
+        job = self._ledger.find(text)
+        if job.id in self._in_hand:
+            raise JobError(f"Job {job.id} is being worked on.")
+        again = jobs.rediarize(job, time.time(), rediarize.settings_for(job, changes))
+        rediarize.check(job, self._folders.find(job.id))
+        return self._take_up(again)
+
+    def _take_up(self, again: Job) -> Job:
         self._ledger.put(again)  # first: when we are ended before the move, recovery brings the folder to where the ledger says
         file_away(self._folders, again)
         (self.wake if again.status is Status.QUEUED else self.unexamined).set()
-        with about(job.id):
+        with about(again.id):
             logger.info("taken up again, as asked")
         return again
+
+
+def _is_what_was_heard(folder: Path, job: Job) -> bool:
+    """Whether the recording is still what was validated; where the speakers alone are sought anew, it is not heard, and may be gone."""
+    return job.standing is not None or is_as_validated(folder, job)
