@@ -1,8 +1,8 @@
 """Ways to run whisper.cpp on one conversation with the same threads, side by side: what makes it faster, and what it costs in words.
 
-`python benchmarks/speed_ways.py [--size tiny.en] [--minutes 5] [--rounds 3] [--threads 2] [--engine DIR]`. Every way is greedy, on the model
-widened to that size; each is warm and takes its turn in every round. Windows are packed from the speech that Trax's voice activity finds,
-unless said.
+`python benchmarks/speed_ways.py [--size tiny.en] [--minutes 5] [--rounds 3] [--threads 2] [--engine DIR]`. Every way is greedy, on the
+model widened to that size; each is warm and takes its turn in every round. Windows are packed from the speech that Trax's voice activity
+finds, unless said.
 """
 
 from __future__ import annotations

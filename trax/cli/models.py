@@ -22,16 +22,23 @@ _OPTIONS = {"add": ("name", "scope", "languages", "licence", "source", "window")
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
     """One of `list`, `pull`, `add`, `remove`, `calibrate`, `export`, `verify` and `setup`."""
     settings = load(args)
-    if args.action == "list":
-        return _list(settings, terminal)
-    if args.action == "pull":
-        return _pull(settings, args.name, args.source, terminal)
-    if args.action == "remove":
-        return _remove(settings, args.name, terminal)
-    if args.action == "calibrate":
-        return _calibrate(settings, args.name, Path(args.folder).absolute(), terminal)
-    if args.action == "export":
-        return _export(settings, args, terminal)
+    match args.action:
+        case "list":
+            return _list(settings, terminal)
+        case "pull":
+            return _pull(settings, args.name, args.source, terminal)
+        case "remove":
+            return _remove(settings, args.name, terminal)
+        case "calibrate":
+            return _calibrate(settings, args.name, Path(args.folder).absolute(), terminal)
+        case "export":
+            return _export(settings, args, terminal)
+        case _:
+            return _plainly(settings, args, terminal)
+
+
+def _plainly(settings: Settings, args: argparse.Namespace, terminal: Terminal) -> int:
+    """What is asked of the tools as it stands: `add`, `verify` and `setup`."""
     given = {option: getattr(args, option) for option in _OPTIONS.get(args.action, ())}
     extra = [f"--{option}={value}" for option, value in given.items() if value is not None]
     file = ["--", str(Path(args.file).absolute())] if args.action == "add" else []
