@@ -15,7 +15,6 @@ On a tie the first stays.
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ from itertools import groupby
 
 from trax.asr.doubt import Doubt, is_loop, unheard
 from trax.asr.hallucinations import sifted
+from trax.asr.repeats import bare
 from trax.asr.spans import intersection, touching
 from trax.transcript import Quarantined, Recognition, Refinement, Segment, Span, Word
 
@@ -31,7 +31,6 @@ from trax.transcript import Quarantined, Recognition, Refinement, Segment, Span,
 MARGIN = 0.03
 
 _SAME = 0.5  # of the shorter of two words: what both share when they are the same
-_NO_LETTER = re.compile(r"[\W_]+")
 _SILENCE_SCORE = 0.5  # what hearing nothing is worth where there is no voice
 
 
@@ -124,7 +123,7 @@ def _crosses_an_edge(doubt: Doubt, first: _Words, second: _Words) -> bool:
     for word in second.within(doubt.span):
         same = [candidate for candidate in candidates if _is_same(word, candidate)]
         if same:
-            counterpart = max(same, key=lambda candidate: (_key(candidate) == _key(word), _shared(candidate, word)))
+            counterpart = max(same, key=lambda candidate: (bare(candidate.text) == bare(word.text), _shared(candidate, word)))
             if (counterpart in inside) != (doubt.core.start <= _middle(word) < doubt.core.end):
                 return True
     return False
@@ -136,10 +135,6 @@ def _is_same(one: Word, other: Word) -> bool:
 
 def _shared(one: Word, other: Word) -> float:
     return min(one.end, other.end) - max(one.start, other.start)
-
-
-def _key(word: Word) -> str:
-    return _NO_LETTER.sub("", word.text).casefold()
 
 
 def _parts(segment: Segment, cores: Sequence[Span], *, inside: bool) -> Iterator[Segment]:
