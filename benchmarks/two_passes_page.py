@@ -8,7 +8,7 @@ import numpy as np
 from calibration import bins
 from machine import Machine
 from surroundings import NOISY, SURROUNDINGS
-from two_passes_result import BETTER, BOTH, FAST, THRESHOLDS, Result, score_error, scores, time_errors, total
+from two_passes_result import BETTER, BOTH, FAST, THRESHOLDS, Result, discrimination, doubt_needed, score_error, scores, time_errors, total
 
 _ALL, _ALL_NOISE = "**all but the known**", "**all noise**"
 
@@ -23,9 +23,11 @@ half minute has its kind, hiss of some colour or tones. Telephone: nothing below
 recording's. **Work**: seconds of processor time for a minute of sound, one thread, models loaded, without voice activity.
 
 **Errors doubted, words doubted**: of the errors of `digits-fast`, and of all its words and those it missed, the share whose middle lies
-where the second pass may replace words; a word that was missed counts when it was said. **ECE**: expected calibration error of the scores,
-ten bins. **Starts, ends**: by how many milliseconds the words that both passes got right are off: median, 95th percentile. What was heard
-is aligned with what was said by the fewest errors and, among equals, the least distance in time.
+where the second pass may replace words; a word that was missed counts when it was said. **AUC**: how often a right word of `digits-fast`
+scores more than a wrong one, and **80 % of the wrong in**: the least share of its words, by score alone, that holds so many of the wrong
+ones; both are of words that were heard, before doubt grows to pauses. **ECE**: expected calibration error of the scores, ten bins.
+**Starts, ends**: by how many milliseconds the words that both passes got right are off: median, 95th percentile. What was heard is aligned
+with what was said by the fewest errors and, among equals, the least distance in time.
 """
 
 
@@ -41,8 +43,8 @@ def tables(results: Mapping[str, Result]) -> str:
             "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
             *(_row(name, *_error_figures(result)) for name, result in rows.items()),
             "",
-            "| bed | errors doubted | words doubted | ECE: fast | both | starts | ends |",
-            "|---|---:|---:|---:|---:|---:|---:|",
+            "| bed | errors doubted | words doubted | AUC | 80 % of the wrong in | ECE: fast | both | starts | ends |",
+            "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
             *(_row(name, *_doubt_figures(result)) for name, result in doubted.items()),
             "",
             "| in noise, heard again what scores below | errors doubted | words doubted |",
@@ -92,6 +94,8 @@ def _doubt_figures(result: Result) -> tuple[str, ...]:
     return (
         f"{100 * result.errors_doubted():.0f} %",
         f"{100 * result.words_doubted():.0f} %",
+        f"{discrimination(fast):.3f}",
+        f"{100 * doubt_needed(fast):.0f} %",
         *(f"{score_error(pairs):.3f}" for pairs in (fast, both)),
         *(f"{np.median(each):.0f}, {np.percentile(each, 95):.0f}" for each in time_errors(both)),
     )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from digit_beds import KNOWN
@@ -11,7 +12,7 @@ from surroundings import SURROUNDINGS
 from timed_alignment import Pair, aligned
 from two_passes import goal_values
 from two_passes_page import section, tables
-from two_passes_result import BETTER, BOTH, FAST, Result, Way, total
+from two_passes_result import BETTER, BOTH, FAST, Result, Way, discrimination, doubt_needed, total
 
 from trax.transcript import Word
 
@@ -57,6 +58,15 @@ def test_results_add_up():
     assert (both.audio, both.refined, both.ways[BETTER].work) == (40, 10, 6)
     assert both.ways[FAST].errors.errors == 12
     assert both.errors_doubted() == RESULTS[KNOWN].errors_doubted()
+
+
+def test_scores_that_tell_right_from_wrong_have_an_area_of_one_and_those_of_chance_a_half():
+    told = heard(wrong=4)
+    assert discrimination(told) == discrimination(heard(wrong=0)) == 1
+    assert doubt_needed(told) == pytest.approx(4 / 20)
+    assert doubt_needed(heard(wrong=0)) == 0
+    blind = [replace(pair, heard=replace(pair.heard, score=0.5)) for pair in told]
+    assert discrimination(blind) == 0.5
 
 
 def test_the_tables_show_each_bed_and_the_section_its_origin():
