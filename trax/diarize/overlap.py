@@ -128,7 +128,8 @@ def _voices(vectors: _Floats, alone: NDArray[np.float64], min_speakers: int, max
         telling = np.ones(len(vectors), np.bool_)
     told = vectors[telling]
     smallest = min(SMALLEST, max(1, round(len(told) / 10)))
-    labels = cluster(told, threshold=threshold, min_speakers=min_speakers, max_speakers=max_speakers, smallest=smallest)
+    # no lenience towards few: here a local speaker is seconds of a voice, not a window
+    labels = cluster(told, threshold=threshold, min_speakers=min_speakers, max_speakers=max_speakers, smallest=smallest, lenience=0.0)
     means = np.stack([told[labels == speaker].mean(axis=0) for speaker in range(int(labels.max()) + 1)])
     return np.asarray(means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12))
 
