@@ -88,14 +88,13 @@ def test_only_the_source_that_is_known_is_opened(tmp_path):
 
 
 def test_only_the_encoder_is_changed():
-    encoder, cross = engine._ENCODER
-    flash, pad = (old for old, _ in engine._CHANGES)
+    (encoder, pad, no_pad), (_, flash, always), (state, half, whole) = engine._CHANGES
     rest = f"{flash}\n{pad}\n"
-    source = f"{rest}{encoder}\n{pad}\n{flash}\n{cross}\n{rest}"
-    changed = f"{rest}{encoder}\nconst int n_ctx_pad = n_ctx;\nif (true) {{\n{cross}\n{rest}"
+    source = f"{rest}{encoder}\n{pad}\n{flash}\n{rest}{state}\n{half}\n{half}"
+    changed = f"{rest}{encoder}\n{no_pad}\n{always}\n{rest}{state}\n{whole}\n{half}"
     assert engine.with_flash_encoder(source) == changed
     with pytest.raises(EngineError, match="not the one that Trax knows"):
-        engine.with_flash_encoder(changed)
+        engine.with_flash_encoder(rest)
 
 
 def test_what_is_missing_to_compile_is_told(tmp_path, monkeypatch):

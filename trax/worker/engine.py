@@ -1,8 +1,8 @@
 """A whisper.cpp for this machine: fetched, compiled, compared with the wheel's, and only then put where workers look for it.
 
 The wheel's is built for every processor that has AVX2. This one is compiled from the same release of pywhispercpp, for what this processor
-has, into one file, with an encoder that is changed in two lines. What comes from the package index must have the hash that stands here, and
-nothing is used before a process of its own has heard the same words with it as with the wheel's, in less time (see
+has, into one file, with an encoder that is changed in three lines. What comes from the package index must have the hash that stands here,
+and nothing is used before a process of its own has heard the same words with it as with the wheel's, in less time (see
 `trax.worker.engine_trial`).
 """
 
@@ -49,13 +49,15 @@ _AMX = "amx_int8"
 _KEEP_STORES = "-fno-tree-dse -fno-dse"
 _WITHOUT_AMX = "-mno-amx-tile -mno-amx-int8 -mno-amx-bf16"
 
-#: What is changed in the encoder: it uses flash attention, which ggml computes in tiles, each row by one thread; and does without the empty
-#: positions that a GPU wants at the end, to which every other would attend. The decoder stays: its flash attention adds up differently with
-#: every number of threads.
-_ENCODER = ("static struct ggml_cgraph * whisper_build_graph_encoder(", "static struct ggml_cgraph * whisper_build_graph_cross(")
+_ENCODER = "whisper_build_graph_encoder("
+#: What is changed in whisper.cpp. Its encoder uses flash attention, which ggml computes in tiles, each row by one thread; without the empty
+#: positions that a GPU wants at the end, to which every other would attend; and with keys and values as ggml computes with them, so that it
+#: need not convert them for every tile. The decoder stays: its flash attention adds up differently with every number of threads.
+#: Each change is made where it stands first behind the text before it.
 _CHANGES = (
-    ("if (wctx.params.flash_attn) {", "if (true) {"),
-    ("const int n_ctx_pad = GGML_PAD(n_ctx, 256);", "const int n_ctx_pad = n_ctx;"),
+    (_ENCODER, "const int n_ctx_pad = GGML_PAD(n_ctx, 256);", "const int n_ctx_pad = n_ctx;"),
+    (_ENCODER, "if (wctx.params.flash_attn) {", "if (true) {"),
+    ("whisper_init_state(", "state->kv_pad, state->backends[0], ctx->itype,", "state->kv_pad, state->backends[0], GGML_TYPE_F32,"),
 )
 
 Say = Callable[[str], None]
@@ -124,13 +126,12 @@ def make(folder: Path, source: Path | None, say: Say) -> Build:
 
 def with_flash_encoder(source: str) -> str:
     """whisper.cpp's source with the changes. Pure. Raises EngineError when it is not the source that they were made for."""
-    before, begin, rest = source.partition(_ENCODER[0])
-    encoder, end, after = rest.partition(_ENCODER[1])
-    for old, new in _CHANGES:
-        if encoder.count(old) != 1:
+    for place, old, new in _CHANGES:
+        before, found, after = source.partition(place)
+        if not found or old not in after:
             raise EngineError("The source of whisper.cpp is not the one that Trax knows.")
-        encoder = encoder.replace(old, new)
-    return f"{before}{begin}{encoder}{end}{after}"
+        source = f"{before}{found}{after.replace(old, new, 1)}"
+    return source
 
 
 def remove(folder: Path) -> bool:
