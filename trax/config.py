@@ -67,6 +67,9 @@ class Diarize(_Section):
     max_speakers: Count = 10
     clustering: Literal["agglomerative", "spectral"] = "agglomerative"
     threshold: Annotated[float, Field(gt=0.0, lt=2.0)] | None = None
+    profiles: bool = False
+    profile_accept: Fraction | None = None
+    profile_suggest: Fraction | None = None
 
 
 class Enhance(_Section):

@@ -25,6 +25,7 @@
     ├── LedgerError            the ledger cannot be read
     ├── AlreadyRunning         another daemon works on the same root
     ├── JobError               what was asked of a job does not fit its state
+    ├── SpeakerError           a voice cannot be enrolled, or is not
     ├── ControlError           the daemon cannot be reached or does not understand
     │   ├── DaemonAbsent           nobody listens on its socket
     │   └── DaemonBusy             it is there and did not answer in time
@@ -248,6 +249,13 @@ class JobError(TraxError):
 
     code = "job"
     default_advice = "See `trax-ctl status`."
+
+
+class SpeakerError(TraxError):
+    """A voice cannot be enrolled, or nobody of that name is."""
+
+    code = "speaker"
+    default_advice = "See `trax-ctl speakers list`."
 
 
 class ControlError(TraxError):

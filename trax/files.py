@@ -49,13 +49,13 @@ def make_folder(folder: Path, mode: int = FOLDER_MODE) -> None:
     sync_folder(folder.parent)
 
 
-def close_to_others(folder: Path) -> None:
-    """Take from a folder of ours what its mode allows to those who are neither its owner nor of its group."""
+def close_to_others(folder: Path, closed: int = 0o007) -> None:
+    """Take from a folder of ours what its mode allows to those who are neither its owner nor of its group; or what `closed` names."""
     with told("close to others", folder):
         found = folder.stat()
-        if found.st_mode & 0o007 and os.geteuid() in (0, found.st_uid):  # of another's folder `trax-ctl doctor` warns
+        if found.st_mode & closed and os.geteuid() in (0, found.st_uid):  # of another's folder `trax-ctl doctor` warns
             tell("chmod", folder)
-            folder.chmod(stat.S_IMODE(found.st_mode) & ~0o007)
+            folder.chmod(stat.S_IMODE(found.st_mode) & ~closed)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from trax.transcript import Diarization, Evidence, Quarantined, Recognition, Refinement, Segment, Span, Turn, Word
+from trax.transcript import Diarization, Evidence, Likeness, Quarantined, Recognition, Refinement, Segment, Span, Turn, VoicePrint, Word
 
 
 def recognition_to_plain(recognition: Recognition) -> dict[str, Any]:
@@ -101,6 +101,27 @@ def _turns_to_plain(turns: Iterable[Turn]) -> list[list[Any]]:
 
 def _turns_from_plain(plain: Iterable[Sequence[Any]]) -> tuple[Turn, ...]:
     return tuple(Turn(float(start), float(end), str(speaker), float(confidence)) for start, end, speaker, confidence in plain)
+def likenesses_to_plain(found: Mapping[str, Likeness]) -> dict[str, list[Any]]:
+    """The artefact `names` as JSON-ready values."""
+    return {label: [likeness.name, likeness.similarity, likeness.is_accepted] for label, likeness in found.items()}
+
+
+def likenesses_from_plain(plain: Mapping[str, Sequence[Any]]) -> dict[str, Likeness]:
+    """The reverse of `likenesses_to_plain`. Raises TypeError or ValueError when the shape is wrong."""
+    return {
+        str(label): Likeness(str(name), float(similarity), bool(is_accepted)) for label, (name, similarity, is_accepted) in plain.items()
+    }
+
+
+def voice_print_to_plain(voice: VoicePrint) -> list[Any]:
+    """A voice as JSON-ready values."""
+    return [voice.name, list(voice.vector)]
+
+
+def voice_print_from_plain(plain: Sequence[Any]) -> VoicePrint:
+    """The reverse of `voice_print_to_plain`."""
+    name, vector = plain
+    return VoicePrint(str(name), tuple(map(float, vector)))
 
 
 def spans_to_plain(spans: Sequence[Span]) -> list[list[float]]:

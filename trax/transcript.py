@@ -110,16 +110,35 @@ class Recognition:
 
 
 @dataclass(frozen=True, slots=True)
+class VoicePrint:
+    """What an enrolled person's voice sounds like to one embedding model: a vector of unit length."""
+
+    name: str
+    vector: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """Whom a speaker sounds like: `similarity` is a cosine, -1 to 1; one that is not accepted is a suggestion."""
+
+    name: str
+    similarity: float
+    is_accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Diarization:
     """Who spoke when: the artefact `turns`. Turns are in order of start and labelled SPEAKER_00, SPEAKER_01, … in order of first speech.
 
     Where turns overlap, `exclusive` is the same with one speaker at a time, the one heard most clearly; it is None where they never do.
-    `warnings` are sentences on what a reader should not rely on.
+    `warnings` are sentences on what a reader should not rely on. `likenesses`, the artefact `names`, say by label whom a speaker sounds
+    like, of those who were enrolled.
     """
 
     turns: tuple[Turn, ...]
     exclusive: tuple[Turn, ...] | None = None
     warnings: tuple[str, ...] = ()
+    likenesses: Mapping[str, Likeness] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +157,16 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """One voice of the recording: seconds of talk (from the turns), number of words, and the mean confidence of its turns by duration."""
+    """One voice of the recording: seconds of talk (from the turns), number of words, and the mean confidence of its turns by duration.
+
+    `label` is the name of an accepted `likeness`.
+    """
 
     label: str
     talk: float
     words: int
     confidence: float
+    likeness: Likeness | None = None
 
 
 @dataclass(frozen=True, slots=True)

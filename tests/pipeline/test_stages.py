@@ -14,12 +14,14 @@ from trax.pipeline.stages import (
     DECODE,
     EMBED,
     LARGE,
+    NAME,
     PLAN,
     REFINE,
     SEGMENT,
     STAGES,
     TRANSCRIBE,
     VAD,
+    VOICES,
     Lane,
     Stage,
     model_identity,
@@ -41,9 +43,9 @@ MODELS = {
 SNAPSHOT = snapshot(Settings())
 
 
-def stamps(settings: dict[str, Any] = SNAPSHOT, plan: dict[str, Any] = MODELS, recording: str = "ff") -> dict[str, str]:
+def stamps(settings: dict[str, Any] = SNAPSHOT, plan: dict[str, Any] = MODELS, recording: str = "ff", voices: str = "") -> dict[str, str]:
     """The stamp of every stage's artefact, by stage."""
-    by_artefact: dict[str, str] = {}
+    by_artefact = {VOICES: voices}
     for stage in STAGES:
         by_artefact[stage.makes] = stamp(stage, recording=recording, settings=settings, plan=plan, inputs=by_artefact)
     return {stage.name: by_artefact[stage.makes] for stage in STAGES}
@@ -86,7 +88,7 @@ def followers(*stages: Stage) -> set[str]:
 
 
 def test_every_stage_comes_after_what_it_needs():
-    made: set[str] = set()
+    made = {VOICES}
     for stage in STAGES:
         assert set(stage.needs) <= made
         made.add(stage.makes)
@@ -95,7 +97,12 @@ def test_every_stage_comes_after_what_it_needs():
 def test_without_diarization_nothing_of_it_runs_and_nothing_else_is_missing():
     stages = stages_for(with_setting("stages.diarize", value=False))
     assert [stage.name for stage in stages] == ["plan", "decode", "vad", "transcribe", "refine"]
-    assert stages_for(SNAPSHOT) == STAGES
+    assert stages_for(SNAPSHOT) == tuple(stage for stage in STAGES if stage != NAME)
+
+
+def test_speakers_are_named_where_that_is_asked_for_and_by_those_who_are_enrolled():
+    assert stages_for(with_setting("diarize.profiles", value=True)) == STAGES
+    assert changed(voices="others") == {"name"}
 
 
 @pytest.mark.parametrize(
@@ -139,7 +146,7 @@ def test_a_setting_changes_the_stamps_of_the_stages_that_name_it_and_of_those_af
 
 
 def test_what_decides_each_stage_by_its_settings():
-    assert changed(settings=with_setting("diarize.max_speakers", 3)) == {"cluster"}
+    assert changed(settings=with_setting("diarize.max_speakers", 3)) == {"cluster", "name"}
     assert changed(settings=with_setting("asr.vocabulary", ["Trax"])) == {"transcribe", "refine"}
     assert changed(settings=with_setting("asr.refine_threshold", 0.9)) == {"refine"}, "the first pass hears the same"
     assert changed(settings=with_setting("asr.fast_model", "base")) == {"plan"}, "what it makes of the plan counts, not why"
@@ -149,7 +156,7 @@ def test_what_decides_each_stage_by_its_settings():
 
 @pytest.mark.parametrize(
     ("role", "stages"),
-    [("asr", [TRANSCRIBE]), ("refine", [REFINE]), ("segmentation", [SEGMENT]), ("embedding", [EMBED, CLUSTER]), ("vad", [VAD])],
+    [("asr", [TRANSCRIBE]), ("refine", [REFINE]), ("segmentation", [SEGMENT]), ("embedding", [EMBED, CLUSTER, NAME]), ("vad", [VAD])],
 )
 @pytest.mark.parametrize("key", ["name", "sha256", "version", "settings"])
 def test_another_model_changes_what_it_makes(role, stages, key):
@@ -190,7 +197,7 @@ def allowed(chosen: frozenset[Stage], valid: set[str], kept: set[str], wanted: s
     makes = {stage.makes for stage in chosen}
     if not all(artefact in valid or artefact in makes for artefact in wanted):
         return False
-    return all(need in makes or (need in valid and need in kept) for stage in chosen for need in stage.needs)
+    return all(need in {*makes, VOICES} or (need in valid and need in kept) for stage in chosen for need in stage.needs)
 
 
 @given(

@@ -54,31 +54,22 @@ def _run(args: argparse.Namespace, terminal: Terminal) -> int:
     """Each command loads only what it needs."""
     match args.command:
         case "status" | "show" | "retry" | "rediarize" | "cancel" | "purge":
-            from trax.cli import jobs
-
-            return jobs.run(args, terminal)
+            from trax.cli.jobs import run
         case "transcribe" | "batch":
-            from trax.cli import work
-
-            return work.run(args, terminal)
+            from trax.cli.work import run
         case "doctor":
-            from trax.cli import doctor
-
-            return doctor.run(args, terminal)
+            from trax.cli.doctor import run
         case "config":
-            from trax.cli import settings
-
-            return settings.run(args, terminal)
+            from trax.cli.settings import run
         case "models":
-            from trax.cli import models
-
-            return models.run(args, terminal)
+            from trax.cli.models import run
         case "engine":
-            from trax.cli import engine
-
-            return engine.run(args, terminal)
+            from trax.cli.engine import run
+        case "speakers":
+            from trax.cli.speakers import run
         case unknown:
             raise AssertionError(f"{unknown} has a parser and no command")
+    return run(args, terminal)
 
 
 if __name__ == "__main__":

@@ -124,6 +124,14 @@ def purge(settings: Settings, request: Mapping[str, Any]) -> dict[str, Any]:
     return {"purged": [], "removed": [], "refused": refused, "requested": wanted, "same_recording": []}
 
 
+def forget(settings: Settings, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Forget somebody's voice now, and leave it to the daemon to take back the name. Raises DaemonBusy, StorageError."""
+    _refuse_while_starting(settings)
+    _leave(settings, request)
+    files.remove_tree(StateFolders(settings.state_folder).speakers / str(request["speaker"]))
+    return {"forgotten": request["speaker"], "rewritten": [], "refused": [], "outputs": []}
+
+
 def _sort_out(ledger: Ledger, texts: Iterable[str], check: Callable[[Job], object]) -> tuple[list[str], list[dict[str, Any]]]:
     """The ids of the jobs that `check` lets pass, and why the others may not be changed."""
     wanted: list[str] = []

@@ -14,6 +14,7 @@ from trax.cli.arguments import AUTO, count, distance, language, positive, settin
 from trax.cli.command import Help, Subparsers, add_shared, command
 from trax.cli.engine_parser import add_engine
 from trax.cli.models_parser import add_models
+from trax.cli.speakers_parser import add_speakers
 
 EXIT_CODES = """exit codes:
   0   done
@@ -56,16 +57,17 @@ def _changes(args: argparse.Namespace) -> dict[str, Any]:
     least, most = (args.speakers, args.speakers) if args.speakers else (args.min_speakers, args.max_speakers)
     given = {"min_speakers": least, "max_speakers": most, "threshold": args.threshold}
     changes = {key: value for key, value in given.items() if value is not None}
-    return changes | ({"threshold": None} if args.threshold == AUTO else {})
+    return changes | ({"threshold": None} if args.threshold == AUTO else {}) | ({"profiles": False} if args.no_profiles else {})
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The whole command line. The parsed namespace has `command` and, for `config`, `models` and `engine`, `action`."""
+    """The whole command line. The parsed namespace has `command` and, for those that have several actions, `action`."""
     parser = argparse.ArgumentParser(prog="trax-ctl", description=_ABOUT, epilog=_EPILOG, formatter_class=Help, allow_abbrev=False)
     add_shared(parser, top=True)
     parser.add_argument("--version", action="version", version=f"trax-ctl {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
-    for add in (_status, _show, _retry, _rediarize, _cancel, _purge, _transcribe, _batch, _doctor, _config, add_models, add_engine):
+    of_jobs = (_status, _show, _retry, _rediarize, _cancel, _purge)
+    for add in (*of_jobs, _transcribe, _batch, add_speakers, add_models, add_engine, _doctor, _config):
         add(commands)
     return parser
 
@@ -128,6 +130,7 @@ def _rediarize(commands: Subparsers) -> None:
     parser.add_argument("--max-speakers", type=count, metavar="N", help="at most so many")
     differ = "two voices differ beyond this cosine distance, 0 to 2; auto: as suits the model"
     parser.add_argument("--threshold", type=distance, metavar="DISTANCE", help=differ)
+    parser.add_argument("--no-profiles", action="store_true", help="name nobody, whoever is enrolled")
 
 
 def _cancel(commands: Subparsers) -> None:

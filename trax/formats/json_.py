@@ -71,6 +71,13 @@ def _document(transcript: Transcript, checksums: Mapping[str, str]) -> dict[str,
     }
 
 
+def _voice(speaker: Speaker) -> dict[str, Any]:
+    plain = {"label": speaker.label, "talk_seconds": speaker.talk, "words": speaker.words, "confidence": speaker.confidence}
+    if (likeness := speaker.likeness) is None:
+        return plain
+    return plain | {"profile": {"name": likeness.name, "similarity": likeness.similarity, "accepted": likeness.is_accepted}}
+
+
 def _segment(segment: Segment, language: str, threshold: float) -> dict[str, Any]:
     scores = [word.score for word in segment.words]
     plain = {
@@ -85,10 +92,6 @@ def _segment(segment: Segment, language: str, threshold: float) -> dict[str, Any
 def _word(word: Word, threshold: float) -> dict[str, Any]:
     plain = {"word": one_line(word.text), "start": word.start, "end": word.end, "score": word.score}
     return plain | _speaker(word.speaker) | ({"doubtful": True} if word.score < threshold else {})
-
-
-def _voice(speaker: Speaker) -> dict[str, Any]:
-    return {"label": speaker.label, "talk_seconds": speaker.talk, "words": speaker.words, "confidence": speaker.confidence}
 
 
 def _heard(segment: Segment, language: str) -> dict[str, Any]:

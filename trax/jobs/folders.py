@@ -90,6 +90,7 @@ class StateFolders:
         files.close_to_others(self.root)
         for folder in (self.ledger, self.work, self.archive, self.quarantine, self.requests, self.models, self.speakers):
             files.make_folder(folder)
+        files.close_to_others(self.speakers, 0o077)  # to the group as well: what tells people apart is nobody's to copy
 
     def find(self, job_id: str) -> Path | None:
         """The job's folder, wherever it is."""

@@ -61,7 +61,7 @@ MOST_INTERRUPTIONS = 20
 class Standing:
     """The answer that stands while its speakers are sought anew: all of the job that it goes back to should that come to nothing.
 
-    `diarize` is that section of the settings, in which alone they differ meanwhile.
+    `diarize` is that section of the settings, in which alone they differ meanwhile. `is_kept` says that it is kept beside the new one.
     """
 
     diarize: Mapping[str, Any]
@@ -70,6 +70,7 @@ class Standing:
     started: float | None
     finished: float | None
     duplicate_of: str | None
+    is_kept: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,10 +291,13 @@ def retry(job: Job, now: float, settings: tuple[Mapping[str, Any], str, tuple[st
     )
 
 
-def rediarize(job: Job, now: float, settings: tuple[Mapping[str, Any], str, tuple[str, ...]]) -> Job:
-    """Completed → queued, to have its speakers sought anew; `settings` is as for `retry`, and differs in `diarize` alone."""
+def rediarize(job: Job, now: float, settings: tuple[Mapping[str, Any], str, tuple[str, ...]], *, is_kept: bool = True) -> Job:
+    """Completed → queued, to have its speakers sought anew; `settings` is as for `retry`, and differs in `diarize` alone.
+
+    `is_kept` says that the former answer is kept.
+    """
     _require(job, "rediarized", Status.COMPLETED)
-    former = Standing(job.settings["diarize"], job.settings_hash, job.stages, job.started, job.finished, job.duplicate_of)
+    former = Standing(job.settings["diarize"], job.settings_hash, job.stages, job.started, job.finished, job.duplicate_of, is_kept)
     return replace(retry(job, now, settings), standing=former)
 
 

@@ -73,6 +73,7 @@ def _standing_from_plain(plain: Mapping[str, Any] | None) -> Standing | None:
         started=_maybe_number(plain["started"]),
         finished=_maybe_number(plain["finished"]),
         duplicate_of=_maybe(str, plain["duplicate_of"]),
+        is_kept=_is(bool, plain["is_kept"]),
     )
 
 

@@ -46,6 +46,7 @@ def transcript_of(
     )
     damaged = int(found.get("damaged_frames", 0))
     warnings = [f"{damaged} damaged pieces of the recording were skipped: some words may be missing."] if damaged else []
+    warnings += products.notes
     models = {role: model_identity(model) for role, model in products.plan.items() if model}
     if products.second_pass_error is not None:
         del models["refine"]

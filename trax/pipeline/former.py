@@ -6,6 +6,8 @@ published once more.
 
 from __future__ import annotations
 
+import contextlib
+import json
 import time
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -59,6 +61,19 @@ def drop(folder: Path, run: str) -> None:
     """The answer of this run is published: it is a former one no more. Raises StorageError."""
     files.remove_tree(place(folder, run))
     files.remove_if_empty(folder / FOLDER)
+
+
+def drop_naming(folder: Path, name: str) -> None:
+    """Remove the former answers that name this person, or suggest them. Raises StorageError."""
+    for kept in sorted(folder.glob(f"{FOLDER}/*")):
+        if any(name in _named_in(path) for path in kept.glob(f"*{RESULT_ENDING}")):
+            files.remove_tree(kept)
+
+
+def _named_in(path: Path) -> set[str]:
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+        return {str(speaker["profile"]["name"]) for speaker in json.loads(path.read_bytes())["speakers"] if "profile" in speaker}
+    return set()
 
 
 def listed(folder: Path) -> list[Path]:

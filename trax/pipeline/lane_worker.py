@@ -83,6 +83,7 @@ class LaneWorker:
                 "settings": dict(task.settings),
                 "models": dict(task.models),
                 "models_folder": task.models_folder,
+                "voices": list(task.voices),
                 "keep": self.wanted,
             }
         )

@@ -13,7 +13,10 @@ OnProgress = Callable[[float], None]
 
 @dataclass(frozen=True, slots=True)
 class StageTask:
-    """One stage of one job as plain data: everything a lane needs, wherever it runs. `inputs` and `output` name files in `folder`."""
+    """One stage of one job as plain data: everything a lane needs, wherever it runs. `inputs` and `output` name files in `folder`.
+
+    `voices` are the people to look for, as `trax.plain.voice_print_to_plain` gives them.
+    """
 
     kind: str
     lane: Lane
@@ -26,6 +29,7 @@ class StageTask:
     settings: Mapping[str, Any]
     models: Mapping[str, Any]
     models_folder: str
+    voices: Sequence[Any] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from trax.config import JobSettings
@@ -12,8 +13,10 @@ from trax.pipeline import provenance
 from trax.pipeline.attribution import NEAREST_LIMIT, attribute
 from trax.pipeline.subtitles import subtitles
 from trax.pipeline.tidy import milliseconds, tidy_turns, tidy_words
-from trax.transcript import Diarization, Media, Quarantined, Recognition, Segment, Speaker, Transcript, Turn, Word
+from trax.transcript import Diarization, Likeness, Media, Quarantined, Recognition, Segment, Speaker, Transcript, Turn, Word
 
+MAYBE = "{label} may be {name}: alike by {similarity:.2f}, which is not enough to say so."
+_LABEL = re.compile(r"SPEAKER_\d+")
 NO_SPEECH = "No speech was found."
 NO_WORDS = "Voices were heard, but no words were recognised."
 POCKETSPHINX = (
@@ -95,7 +98,7 @@ def assemble(
 
     Args:
         recognition: What the engine heard.
-        diarization: Who spoke when, None where that was not asked for.
+        diarization: Who spoke when, None where that was not asked for; who is accepted as somebody enrolled has that name everywhere.
         job: The job's id.
         media: The recording.
         models: What was used, by role (`asr`, `refine`, `segmentation`, `embedding`, `vad`), as plain values.
@@ -106,7 +109,11 @@ def assemble(
     Raises:
         WorkerError: As `merge`.
     """
+    likenesses = diarization.likenesses if diarization else {}
+    names = {label: likeness.name for label, likeness in likenesses.items() if likeness.is_accepted}
+    diarization = diarization and _renamed(diarization, names)
     merged = merge(recognition, diarization, media.duration)
+    known = {names.get(label, label): likeness for label, likeness in likenesses.items()}
     estimate = accuracy_estimate(merged.words)
     left_out = provenance.quarantined(recognition, media.duration)
     return Transcript(
@@ -115,7 +122,7 @@ def assemble(
         language=recognition.language,
         segments=merged.segments,
         turns=merged.turns,
-        speakers=merged.speakers,
+        speakers=tuple(replace(speaker, likeness=known.get(speaker.label)) for speaker in merged.speakers),
         models=models,
         settings_hash=settings_hash,
         accuracy_estimate=estimate,
@@ -127,12 +134,22 @@ def assemble(
             *(diarization.warnings if diarization else ()),
             *_warnings(merged, models),
             *_on_left_out(left_out),
+            *_on_names(likenesses),
         ),
         heard=provenance.heard(recognition, media.duration),
         quarantined=left_out,
         refinements=provenance.refinements(recognition, media.duration),
         speaker_confidence=speaker_confidence(merged.turns),
     )
+
+
+def _renamed(diarization: Diarization, names: Mapping[str, str]) -> Diarization:
+    def by_name(turns: Sequence[Turn]) -> tuple[Turn, ...]:
+        return tuple(replace(turn, speaker=names.get(turn.speaker, turn.speaker)) for turn in turns)
+
+    exclusive = None if diarization.exclusive is None else by_name(diarization.exclusive)
+    warnings = tuple(_LABEL.sub(lambda found: names.get(found[0], found[0]), warning) for warning in diarization.warnings)
+    return replace(diarization, turns=by_name(diarization.turns), exclusive=exclusive, warnings=warnings)
 
 
 def _warnings(merged: Merged, models: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -150,3 +167,9 @@ def _on_left_out(left_out: Sequence[Quarantined]) -> Iterator[str]:
     if left_out:
         passages = "1 passage was" if len(left_out) == 1 else f"{len(left_out)} passages were"
         yield f"{passages} left out as invented by the recogniser: the JSON has what was left out, and why, under `quarantined`."
+
+
+def _on_names(likenesses: Mapping[str, Likeness]) -> Iterator[str]:
+    for label, likeness in sorted(likenesses.items()):
+        if not likeness.is_accepted:
+            yield MAYBE.format(label=label, name=likeness.name, similarity=likeness.similarity)

@@ -16,8 +16,10 @@ from trax.pipeline.runner import TRANSCRIBE_AGAIN
 from trax.pipeline.snapshots import Kept, kept_of
 from trax.pipeline.stages import CLUSTER, PLAN, SPEAKERS, stages_for, stages_with
 
+#: Whether and how speakers are named is the administrator's to say, today's settings hold for it.
+PROFILES = ("profiles", "profile_accept", "profile_suggest")
 #: What can be asked for, all of the section `diarize`: the embeddings are those of the job's own model.
-CHANGES = ("min_speakers", "max_speakers", "threshold")
+CHANGES = ("min_speakers", "max_speakers", "threshold", *PROFILES)
 
 
 def settings_for(job: Job, changes: Mapping[str, Any]) -> Kept:

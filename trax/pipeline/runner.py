@@ -16,16 +16,19 @@ from trax.errors import JobError, ModelError, TraxError, WorkerCrashed, WorkerEr
 from trax.intake.names import extension_of
 from trax.jobs.folders import SOURCE_FILE, StateFolders
 from trax.jobs.job import Job
-from trax.pipeline import artefacts
+from trax.pipeline import artefacts, enrolment
 from trax.pipeline.artefacts import Made
+from trax.pipeline.enrolment import Enrolled
 from trax.pipeline.lanes import Lanes, StageTask
 from trax.pipeline.stages import (
     CLUSTER,
     DECODE,
+    NAME,
     PLAN,
     REFINE,
     SPEAKERS,
     TRANSCRIBE,
+    VOICES,
     Stage,
     models_to_load,
     overall_progress,
@@ -34,7 +37,7 @@ from trax.pipeline.stages import (
     stamp,
     still_to_run,
 )
-from trax.plain import diarization_from_plain, recognition_from_plain
+from trax.plain import diarization_from_plain, likenesses_from_plain, recognition_from_plain, voice_print_to_plain
 from trax.transcript import Diarization, Recognition
 
 TRANSCRIBE_AGAIN = "`trax-ctl retry --current-settings` transcribes it again, as long as the recording is kept."
@@ -55,6 +58,7 @@ class Work:
     sha256: str
     settings: Mapping[str, Any]
     models_folder: Path
+    speakers_folder: Path
     is_last_attempt: bool
     only_speakers: bool = False
 
@@ -71,6 +75,7 @@ def work_on(job: Job, folders: StateFolders, max_attempts: int) -> Work:
         settings=job.settings,
         models_folder=folders.models,
         is_last_attempt=job.attempts >= max_attempts,
+        speakers_folder=folders.speakers,
         only_speakers=job.standing is not None,
     )
 
@@ -91,7 +96,7 @@ class Progress:
 class Products:
     """What the stages found, for the merge. `seconds` is the wall time of each stage, `speech` seconds of voice activity.
 
-    `second_pass_error` is why there was no second pass though the plan had a model for it.
+    `second_pass_error` is why there was no second pass though the plan had a model for it; `notes` say who was not looked for, and why.
     """
 
     media: Mapping[str, Any]
@@ -101,6 +106,7 @@ class Products:
     speech: float
     seconds: Mapping[str, float]
     second_pass_error: TraxError | None = None
+    notes: tuple[str, ...] = ()
 
 
 class _Run:
@@ -110,10 +116,11 @@ class _Run:
         self.stages = stages_for(work.settings)
         self.made: dict[str, Made] = {}
         self.second_pass_error: TraxError | None = None
+        self.enrolled = Enrolled()
         self._work = work
         self._lanes = lanes
         self._on_progress = on_progress
-        self._files = {stage.makes: stage.file for stage in self.stages}
+        self._files = {stage.makes: stage.file for stage in self.stages} | {VOICES: None}
         self._fractions = {stage.name: 0.0 for stage in self.stages}
         self._left: list[Stage] = []
         #: The stages that are with the lanes, and whether a worker has begun with them.
@@ -123,6 +130,9 @@ class _Run:
         """Run what must run. Raises the first TraxError of a stage; the stages beside it are cancelled."""
         await self._run((PLAN,))  # which models there are decides which of the other artefacts are valid
         self.stages = stages_with(self._plan, self.stages)
+        if NAME in self.stages:
+            means = enrolment.Means(self._lanes, self._plan, self._work.settings, self._work.models_folder)
+            self.enrolled = await enrolment.voices_for(self._work.speakers_folder, means)
         try:
             await self._run(self.stages)
         except ModelError:
@@ -168,7 +178,7 @@ class _Run:
     def _expected(self, stage: Stage) -> str:
         """The stamp of a valid artefact; those of its inputs follow from the recording alone, whether they lie there or not."""
         plan = self._plan
-        stamps: dict[str, str] = {}
+        stamps = {VOICES: self.enrolled.digest}
         for each in self.stages:
             if self._is_taken_as_it_lies(each):
                 stamps[each.makes] = self.made[each.makes].stamp
@@ -194,6 +204,7 @@ class _Run:
             settings=work.settings,
             models={role: plan[role] for role in stage.models},
             models_folder=str(work.models_folder),
+            voices=[voice_print_to_plain(voice) for voice in self.enrolled.voices] if stage == NAME else (),
         )
         artefacts.forget(work.folder, stage)  # a stamp of before must not come to lie beside a file of now
         began = 0.0
@@ -277,7 +288,7 @@ async def run_stages(work: Work, lanes: Lanes, on_progress: Callable[[Progress],
     run = _Run(work, lanes, on_progress)
     await run.complete()
     try:
-        products = await asyncio.to_thread(_products, work, run.stages, run.made)  # hours of words take seconds to read: not in the loop
+        products = await asyncio.to_thread(_products, work, run)  # hours of words take seconds to read: not in the loop
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         for stage in SPEAKERS if work.only_speakers else run.stages:
             if stage not in (PLAN, DECODE):
@@ -286,16 +297,28 @@ async def run_stages(work: Work, lanes: Lanes, on_progress: Callable[[Progress],
     return replace(products, second_pass_error=run.second_pass_error)
 
 
-def _products(work: Work, stages: tuple[Stage, ...], made: Mapping[str, Made]) -> Products:
+def _products(work: Work, run: _Run) -> Products:
+    stages, made = run.stages, run.made
     words = REFINE if REFINE in stages else TRANSCRIBE
     return Products(
         media=made["pcm"].result,
         plan=made["plan"].result,
         recognition=recognition_from_plain(_read(work.folder, words)),
-        diarization=diarization_from_plain(_read(work.folder, CLUSTER)) if CLUSTER in stages else None,
+        diarization=_diarization(work, stages) if CLUSTER in stages else None,
         speech=float(made["vad"].result["speech_seconds"]),
         seconds={stage.name: made[stage.makes].seconds for stage in stages},
+        notes=run.enrolled.notes,
     )
+
+
+def _diarization(work: Work, stages: tuple[Stage, ...]) -> Diarization:
+    diarization = diarization_from_plain(_read(work.folder, CLUSTER))
+    if NAME not in stages:
+        return diarization
+    found = likenesses_from_plain(_read(work.folder, NAME))
+    # whoever was forgotten while this ran is not named
+    kept = {label: likeness for label, likeness in found.items() if (work.speakers_folder / likeness.name).is_dir()}
+    return replace(diarization, likenesses=kept)
 
 
 def _read(folder: Path, stage: Stage) -> Mapping[str, Any]:

@@ -110,10 +110,24 @@ CLUSTER = Stage(
     loads=False,
 )
 
-STAGES = (PLAN, DECODE, VAD, TRANSCRIBE, REFINE, SEGMENT, EMBED, CLUSTER)
+#: What a stage may need that no stage makes: the voices that were enrolled when the attempt began, known by their digest.
+VOICES = "voices"
+NAME = Stage(
+    "name",
+    Lane.DIARIZE,
+    makes="names",
+    file="names.json",
+    needs=("embeddings", "turns", VOICES),
+    settings=("diarize.profile_accept", "diarize.profile_suggest"),
+    models=("embedding",),
+    weight=0.5,
+    loads=False,
+)
+
+STAGES = (PLAN, DECODE, VAD, TRANSCRIBE, REFINE, SEGMENT, EMBED, CLUSTER, NAME)
 
 #: What is done again when speakers are sought anew; what these need is then taken as it lies, whichever Trax made it.
-SPEAKERS = (CLUSTER,)
+SPEAKERS = (CLUSTER, NAME)
 
 #: Artefacts too large to keep once the job is done; a stage that needs one again makes it again.
 LARGE = frozenset({DECODE.makes})
@@ -122,7 +136,12 @@ LARGE = frozenset({DECODE.makes})
 def stages_for(settings: Mapping[str, Any]) -> tuple[Stage, ...]:
     """The stages that a job with this snapshot asks for, each after those it needs."""
     asked = settings["stages"]
-    left_out = (*(() if asked["refine"] else (REFINE,)), *(() if asked["diarize"] else (SEGMENT, EMBED, CLUSTER)))
+    names_speakers = asked["diarize"] and setting(settings, "diarize.profiles")
+    left_out = (
+        *(() if asked["refine"] else (REFINE,)),
+        *(() if asked["diarize"] else (SEGMENT, EMBED, CLUSTER)),
+        *(() if names_speakers else (NAME,)),
+    )
     return tuple(stage for stage in STAGES if stage not in left_out)
 
 

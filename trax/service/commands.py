@@ -21,6 +21,7 @@ from trax.jobs.ledger import Ledger
 from trax.languages import checked_language
 from trax.pipeline.lanes import Lanes
 from trax.pipeline.snapshots import Otherwise
+from trax.service.forgetting import Forgetting
 from trax.service.purging import Purger
 from trax.service.receiving import Receiver
 from trax.service.views import job_details, job_view, status_view, worker_view
@@ -47,6 +48,7 @@ class Commands:
         self._receiver = receiver
         self._purger = purger
         self._lanes = lanes
+        self._forgetting = Forgetting(folders, ledger, workshop)
         self._started = time.time()
 
     async def handle(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,6 +93,8 @@ class Commands:
                 return self._retry(texts, request)
             case {"command": "rediarize", "jobs": list(texts), "diarize": dict(changes)}:
                 return self._rediarize(texts, changes)
+            case {"command": "forget", "speaker": str(name)}:
+                return self._forgetting.forget(name)
             case {"command": "purge", "jobs": list(texts)}:
                 return self._purge(texts, is_begun=request.get("begun") is True)
             case _:

@@ -55,7 +55,7 @@ class Endings:
     def publish(self, job: Job, staged: Staged) -> Manifest:
         """Put the staged outputs of this run of the job into the outbox, under its name or the next that is free. Raises StorageError."""
         folder = self._folder(job)
-        if job.standing is not None:
+        if job.standing is not None and job.standing.is_kept:
             former.keep(self._outbox, folder, f"{job.standing.started}")
         return publish(self._outbox, folder, run_of(job), staged, lambda taken: self._name(job, taken))
 

@@ -133,8 +133,18 @@ async def _transcribe_one(
             if found is None:
                 raise UnreadableRecording("Someone still writes to the file.", advice="Try again when the copy is done.")
             async with _work_folder(out, job) as folder:
-                models = StateFolders(settings.state_folder).models
-                work = Work(job, folder, source, extension_of(source.name), found.media_id, plain, models, is_last_attempt=True)
+                state = StateFolders(settings.state_folder)
+                work = Work(
+                    job=job,
+                    folder=folder,
+                    source=source,
+                    extension=extension_of(source.name),
+                    sha256=found.media_id,
+                    settings=plain,
+                    models_folder=state.models,
+                    speakers_folder=state.speakers,
+                    is_last_attempt=True,
+                )
                 products = await run_stages(work, lanes, _teller(job, name, gauge, on_progress))
                 transcript = answer.transcript_of(
                     products,

@@ -10,6 +10,7 @@ from trax import files
 from trax.config import Settings
 from trax.errors import StorageError
 from trax.intake.claim import finish_claims
+from trax.jobs import speakers
 from trax.jobs.folders import StateFolders, subfolders
 from trax.jobs.job import Job
 from trax.jobs.ledger import Ledger
@@ -30,6 +31,9 @@ def recover(settings: Settings, folders: StateFolders, ledger: Ledger, seen: See
         logger.error("a damaged file of the ledger is kept and not used: {}", path)
     for folder in (folders.ledger, folders.work, folders.archive, folders.quarantine, folders.requests):
         files.remove_temporaries(folder)
+    with speakers.lock(folders.speakers) as is_free:  # else somebody is being enrolled, and cleans up after it
+        for person in subfolders(folders.speakers) if is_free else ():
+            files.remove_temporaries(person)
     finish_claims(settings.inbox_folder, folders)
     if seen.needs_rebuild:
         _mend(seen, ledger)

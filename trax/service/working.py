@@ -298,15 +298,16 @@ class Workshop:
             artefacts.forget(place, PLAN)  # the models may be others by now
         return self._take_up(again)
 
-    def rediarize(self, text: str, changes: Mapping[str, Any]) -> Job:
+    def rediarize(self, text: str, changes: Mapping[str, Any], *, is_kept: bool = True) -> Job:
         """Put a completed job back into the queue, to have its speakers sought anew with `changes` to the settings of diarization.
 
-        Raises JobError when its state, what is kept of it, or the changes do not allow it.
+        `is_kept` says that the former answer is kept. Raises JobError when its state, what is kept of it, or the changes do not allow it.
         """
         job = self._ledger.find(text)
         if job.id in self._in_hand:
             raise JobError(f"Job {job.id} is being worked on.")
-        again = jobs.rediarize(job, time.time(), rediarize.settings_for(job, changes))
+        today = {key: getattr(self._settings.diarize, key) for key in rediarize.PROFILES}
+        again = jobs.rediarize(job, time.time(), rediarize.settings_for(job, {**today, **changes}), is_kept=is_kept)
         rediarize.check(job, self._folders.find(job.id))
         return self._take_up(again)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +14,19 @@ from trax import files
 from trax.asr.engine import Options
 from trax.audio.pcm import Pcm
 from trax.config import JobSettings, job_settings
-from trax.errors import Cancelled
+from trax.errors import Cancelled, EmptyRecording
 from trax.models.model import Model
-from trax.plain import diarization_to_plain, recognition_from_plain, recognition_to_plain, spans_from_plain, spans_to_plain
-from trax.transcript import Span
+from trax.plain import (
+    diarization_from_plain,
+    diarization_to_plain,
+    likenesses_to_plain,
+    recognition_from_plain,
+    recognition_to_plain,
+    spans_from_plain,
+    spans_to_plain,
+    voice_print_from_plain,
+)
+from trax.transcript import Span, VoicePrint
 from trax.worker.cache import Cache
 
 if TYPE_CHECKING:
@@ -25,6 +34,8 @@ if TYPE_CHECKING:
 
 OnProgress = Callable[[float], None]
 IsCancelled = Callable[[], bool]
+#: A similarity that no two voices have: names are only given where it is known from which likeness on they are right.
+NEVER = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +50,7 @@ class Task:
     settings: JobSettings
     models: Mapping[str, Model]
     models_folder: Path
+    voices: Sequence[VoicePrint] = ()
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Task:
@@ -52,6 +64,7 @@ class Task:
             settings=job_settings(plain["settings"]),
             models={role: Model.from_plain(model) for role, model in plain["models"].items() if model},
             models_folder=Path(plain["models_folder"]),
+            voices=tuple(map(voice_print_from_plain, plain.get("voices", ()))),
         )
 
     def input(self, artefact: str) -> Path:
@@ -179,6 +192,32 @@ class Worker:
         task.write_json(diarization_to_plain(diarization))
         return {"speakers": len({turn.speaker for turn in diarization.turns})}
 
+    def _name(self, task: Task, _progress: OnProgress, _cancelled: IsCancelled) -> dict[str, Any]:
+        """Whom the speakers sound like, of the voices that came with the task."""
+        from trax.diarize.embed import load
+        from trax.diarize.profiles import likenesses, voices
+
+        options, card = task.settings.diarize, task.models["embedding"].settings
+        accept = options.profile_accept if options.profile_accept is not None else float(card.get("profile_accept", NEVER))
+        suggest = options.profile_suggest if options.profile_suggest is not None else float(card.get("profile_suggest", NEVER))
+        turns = diarization_from_plain(json.loads(task.input("turns").read_bytes())).turns
+        found = likenesses(voices(load(task.input("embeddings")), turns), task.voices, accept=accept, suggest=suggest)
+        task.write_json(likenesses_to_plain(found))
+        return {"named": sum(each.is_accepted for each in found.values())}
+
+    def _voice(self, task: Task, on_progress: OnProgress, is_cancelled: IsCancelled) -> dict[str, Any]:
+        """What the voice in a clip sounds like: the result is its print."""
+        from trax.diarize.embed import embed
+        from trax.diarize.profiles import mean_voice
+
+        speech = task.speech()
+        with Pcm(task.input("pcm")) as pcm, self._cache.using(task.models["embedding"]) as encode:
+            embeddings = embed(pcm, speech, encode, on_progress, is_cancelled)
+        if not len(embeddings.windows):
+            raise EmptyRecording("Nobody speaks in it.", advice="Enrol a recording in which that person speaks.")
+        vector = [round(float(value), 6) for value in mean_voice(embeddings.vectors)]
+        return {"seconds": round(sum(span.duration for span in speech), 3), "vector": vector}
+
     _KINDS: Mapping[str, Callable[[Worker, Task, OnProgress, IsCancelled], dict[str, Any]]] = {
         "plan": _plan,
         "vad": _vad,
@@ -187,4 +226,6 @@ class Worker:
         "segment": _segment,
         "embed": _embed,
         "cluster": _cluster,
+        "name": _name,
+        "voice": _voice,
     }
