@@ -61,7 +61,7 @@ export-test: setup $(EXPORT)/.installed
 
 accuracy: setup
 	@status=0; for each in digits quantization noise_reduction; do $(VENV)/bin/python benchmarks/$$each.py || status=$$?; done; \
-	for each in two_passes word_times diarization digit_talk accuracy; do \
+	for each in two_passes word_times diarization digit_talk accuracy words_and_turns profiles; do \
 		$(VENV)/bin/python benchmarks/$$each.py $(if $(QUICK),,--write docs/accuracy.md) || status=$$?; done; exit $$status
 
 bench: setup

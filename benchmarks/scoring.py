@@ -1,9 +1,11 @@
-"""WER, cpWER and DER as the literature defines them. Sums of errors are kept, so that results add up over recordings.
+"""WER, cpWER, WDER and DER as the literature defines them. Sums of errors are kept, so that results add up over recordings.
 
 WER counts the words of all speakers in order of time. cpWER (concatenated minimum-permutation WER: Watanabe et al., CHiME-6, 2020)
 joins each speaker's words and pairs speakers so that the fewest errors remain; a speaker without a partner is all deletions or all
-insertions. DER is pyannote.metrics': missed speech + false alarm + confusion over the speech of the reference, overlap scored; a collar of
-c seconds leaves out c on either side of each boundary of the reference (NIST's convention; pyannote counts the two sides together).
+insertions. WDER (word diarization error rate: El Shafey, Soltau and Shafran, Interspeech 2019) is the part of the words that were
+heard, rightly or not, that is given to the wrong speaker: what was missed or added counts in the WER alone. DER is pyannote.metrics':
+missed speech + false alarm + confusion over the speech of the reference, overlap scored; a collar of c seconds leaves out c on either
+side of each boundary of the reference (NIST's convention; pyannote counts the two sides together).
 """
 
 from __future__ import annotations
@@ -128,6 +130,45 @@ def cp_word_errors(reference: Mapping[str, str], hypothesis: Mapping[str, str]) 
     # the sum over pairs is what cpWER minimises, so the assignment problem gives the best permutation without trying all
     rows, columns = linear_sum_assignment(costs)
     return sum((pairs[row][column] for row, column in zip(rows, columns, strict=True)), WordErrors())
+
+
+@dataclass(frozen=True, slots=True)
+class WordDiarizationErrors:
+    """Words that were heard, rightly or not, and given to the wrong speaker; `words` is the number of words that were heard."""
+
+    wrong: int = 0
+    words: int = 0
+
+    @property
+    def rate(self) -> float:
+        """The word diarization error rate."""
+        return _rate(self.wrong, self.words)
+
+    def __add__(self, other: WordDiarizationErrors) -> WordDiarizationErrors:
+        return WordDiarizationErrors(self.wrong + other.wrong, self.words + other.words)
+
+
+def word_diarization_errors(
+    reference: Iterable[tuple[str, str]], hypothesis: Iterable[tuple[str, str | None]]
+) -> WordDiarizationErrors:
+    """Errors of the best pairing of speakers over words (text, speaker) in order of time; a word that nobody was given is wrong."""
+    wanted, found = ([(token, who) for text, who in words for token in normalise(text).split()] for words in (reference, hypothesis))
+    if not wanted or not found:
+        return WordDiarizationErrors()
+    output = jiwer.process_words(" ".join(token for token, _ in wanted), " ".join(token for token, _ in found))
+    pairs = [
+        (wanted[chunk.ref_start_idx + at][1], found[chunk.hyp_start_idx + at][1])
+        for chunk in output.alignments[0]
+        if chunk.type in {"equal", "substitute"}
+        for at in range(chunk.ref_end_idx - chunk.ref_start_idx)
+    ]
+    theirs, ours = sorted({one for one, _ in pairs}), sorted({other for _, other in pairs if other is not None})
+    together = np.zeros((len(theirs), len(ours)))
+    for one, other in pairs:
+        if other is not None:
+            together[theirs.index(one), ours.index(other)] += 1
+    rows, columns = linear_sum_assignment(-together)
+    return WordDiarizationErrors(len(pairs) - int(together[rows, columns].sum()), len(pairs))
 
 
 def _annotation(turns: Iterable[Turn]) -> Annotation:

@@ -12,6 +12,7 @@ from scoring import (
     diarization_errors,
     normalise,
     speaker_count_error,
+    word_diarization_errors,
     word_errors,
 )
 
@@ -130,3 +131,30 @@ def test_speakers_are_counted():
     assert speaker_count_error(TWO, (Turn(0, 1, "x"),)) == -1
     assert speaker_count_error(TWO, (Turn(0, 1, "x"), Turn(1, 2, "y"), Turn(2, 3, "z"))) == 1
     assert speaker_count_error(TWO, (Turn(0, 1, "x"), Turn(1, 2, "y"), Turn(2, 3, "x"))) == 0
+
+
+def spoken(text: str) -> list[tuple[str, str]]:
+    """`a:one b:two` as words and speakers."""
+    return [(word, speaker) for speaker, _, word in (part.partition(":") for part in text.split())]
+
+
+@pytest.mark.parametrize(
+    ("said", "heard", "wrong", "words"),
+    [
+        ("a:one a:two b:three", "x:one x:two y:three", 0, 3),
+        ("a:one a:two b:three", "x:one y:two y:three", 1, 3),
+        ("a:one a:two b:three", "x:won x:two x:three", 1, 3),  # heard wrongly, and counted all the same
+        ("a:one a:two b:three", "x:one y:three", 0, 2),  # what was missed is no matter of speakers
+        ("a:one b:three", "x:one x:four x:five y:three", 0, 2),
+        ("a:Mr. a:Twenty-one", "x:mister x:twenty x:one", 0, 3),
+        ("", "x:one", 0, 0),
+        ("a:one", "", 0, 0),
+    ],
+)
+def test_wder_counts_the_heard_words_of_the_wrong_speaker(said: str, heard: str, wrong: int, words: int):
+    found = word_diarization_errors(spoken(said), spoken(heard))
+    assert (found.wrong, found.words) == (wrong, words)
+
+
+def test_a_word_that_nobody_was_given_is_wrong():
+    assert word_diarization_errors([("one", "a"), ("two", "a")], [("one", "x"), ("two", None)]).rate == 0.5

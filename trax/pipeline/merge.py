@@ -13,6 +13,7 @@ from trax.pipeline import provenance
 from trax.pipeline.attribution import NEAREST_LIMIT, attribute
 from trax.pipeline.subtitles import subtitles
 from trax.pipeline.tidy import milliseconds, tidy_turns, tidy_words
+from trax.pipeline.turn_edges import realign
 from trax.transcript import Diarization, Likeness, Media, Quarantined, Recognition, Segment, Speaker, Transcript, Turn, Word
 
 MAYBE = "{label} may be {name}: alike by {similarity:.2f}, which is not enough to say so."
@@ -53,7 +54,7 @@ def merge(recognition: Recognition, diarization: Diarization | None, duration: f
     turns = tidy_turns(diarization.turns if diarization else (), duration)
     one_at_a_time = diarization.exclusive if diarization else None
     speaking = turns if one_at_a_time is None else tidy_turns(one_at_a_time, duration)
-    words = attribute(tidy_words(recognition, duration), speaking)
+    words = realign(attribute(tidy_words(recognition, duration), speaking))
     return Merged(subtitles(words, recognition.language, duration), turns, _speakers(words, turns))
 
 
