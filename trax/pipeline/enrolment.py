@@ -22,7 +22,7 @@ from trax.intake.names import extension_of
 from trax.jobs import speakers
 from trax.jobs.speakers import Print, Profile
 from trax.pipeline.lanes import Lanes, StageTask
-from trax.pipeline.stages import DECODE, VAD, Lane
+from trax.pipeline.stages import DECODE, VAD, Lane, setting
 from trax.plain import voice_print_to_plain
 from trax.transcript import VoicePrint
 
@@ -71,7 +71,15 @@ async def voices_for(folder: Path, means: Means) -> Enrolled:
             voices.append(profile.voice(key))
         except SpeakerError as error:
             notes.append(f"{profile.name} was not looked for. {error.what}")
+    if voices and not _knows_whom_to_accept(means):
+        model = means.plan["embedding"]["name"]
+        notes.append(f"Nobody is named: for {model} it was not measured how alike is alike enough. Set diarize.profile_accept.")
     return Enrolled(tuple(voices), tuple(notes))
+
+
+def _knows_whom_to_accept(means: Means) -> bool:
+    is_set = setting(means.settings, "diarize.profile_accept") is not None
+    return is_set or "profile_accept" in means.plan["embedding"]["settings"]
 
 
 async def learned(folder: Path, means: Means) -> tuple[Profile, ...]:
