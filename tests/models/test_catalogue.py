@@ -33,7 +33,7 @@ def test_what_comes_with_trax_is_in_the_catalogue():
     assert origins == {
         "pocketsphinx-en-us": "wheel", "silero-vad": "wheel", "ge2e": "setup", "digits-fast": "shipped", "digits": "shipped",
     }  # fmt: skip
-    assert catalogue()["ge2e"].settings == {"threshold": 0.32}
+    assert catalogue()["ge2e"].settings == {"threshold": 0.32, "profile_accept": 0.83, "profile_suggest": 0.75}
 
 
 def test_every_shipped_file_that_lies_there_is_known_by_its_hash():
