@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from trax.config import Diarize, Settings, Stages, snapshot
-from trax.errors import DamagedRecording, ModelError, TraxError, WorkerCrashed
+from trax.errors import DamagedRecording, JobError, ModelError, TraxError, WorkerCrashed
 from trax.pipeline import artefacts
 from trax.pipeline.lanes import Lanes, OnProgress, StageTask, WorkerView
 from trax.pipeline.runner import Products, Progress, Work, run_stages
@@ -351,3 +351,23 @@ def test_what_is_done_before_a_cancellation_stays_done(tmp_path, speech, lanes, 
 
     asyncio.run(main())
     assert again(job, lanes)[0] == ["transcribe"]
+
+
+# -- only the speakers
+
+
+def test_where_only_the_speakers_are_sought_anew_all_else_is_taken_as_it_lies(job, lanes):
+    for name in ("plan", "fast", "vad"):
+        path = job.folder / f"{name}.stamp"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"stamp": "of another time"}))
+    again_sought = replace(job, settings=snapshot(OTHER_SPEAKERS), only_speakers=True)
+    ran, products = again(again_sought, lanes)
+    assert ran == ["cluster"]
+    assert products.second_pass_error is None
+    assert again(again_sought)[0] == [], "and once is enough"
+
+
+def test_where_what_they_need_is_gone_nothing_is_heard_again(job):
+    (job.folder / "fast.json").write_bytes(b"other")
+    with pytest.raises(JobError, match="What the stage transcribe made"):
+        again(replace(job, only_speakers=True))

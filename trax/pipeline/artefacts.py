@@ -49,6 +49,11 @@ def read(folder: Path, stage: Stage) -> Made | None:
     return None
 
 
+def was_recorded(folder: Path, stage: Stage) -> bool:
+    """Whether the stage came to its end, whatever has become of what it made."""
+    return _stamp_path(folder, stage).exists()
+
+
 def record(folder: Path, stage: Stage, made: Made) -> None:
     """Stamp an artefact whose file is durable already. Raises WorkerCrashed when there is no such file."""
     try:

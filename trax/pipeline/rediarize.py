@@ -14,7 +14,7 @@ from trax.jobs.job import Job
 from trax.pipeline import artefacts
 from trax.pipeline.runner import TRANSCRIBE_AGAIN
 from trax.pipeline.snapshots import Kept, kept_of
-from trax.pipeline.stages import CLUSTER, PLAN, SPEAKERS, stages_for, stages_with
+from trax.pipeline.stages import CLUSTER, PLAN, REFINE, SPEAKERS, stages_for, stages_with
 
 #: Whether and how speakers are named is the administrator's to say, today's settings hold for it.
 PROFILES = ("profiles", "profile_accept", "profile_suggest")
@@ -47,6 +47,8 @@ def check(job: Job, folder: Path | None) -> None:
         raise JobError(f"Job {job.id} was done without telling speakers apart.", advice=TRANSCRIBE_AGAIN)
     plan = artefacts.read(folder, PLAN)
     for stage in stages_with(plan.result if plan else {}, stages):
+        if stage == REFINE and not artefacts.was_recorded(folder, REFINE):
+            continue  # it failed, and the words are those of the first pass
         if stage not in SPEAKERS and artefacts.read(folder, stage) is None:
             what = f"Of job {job.id}, what the stage {stage.name} made is no longer kept, or is damaged."
             raise JobError(what, advice=TRANSCRIBE_AGAIN)

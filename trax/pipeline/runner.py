@@ -47,8 +47,8 @@ TRANSCRIBE_AGAIN = "`trax-ctl retry --current-settings` transcribes it again, as
 class Work:
     """What the runner needs to know of a job. `folder` holds its artefacts, `source` is the recording with that `extension`.
 
-    On the last attempt a second pass that fails is done without. Where `only_speakers` are sought
-    anew, the artefacts of all other stages are taken as they lie.
+    On the last attempt a second pass that fails is done without. Where `only_speakers` are sought anew, the artefacts of all other stages
+    are taken as they lie.
     """
 
     job: str
@@ -133,6 +133,9 @@ class _Run:
         if NAME in self.stages:
             means = enrolment.Means(self._lanes, self._plan, self._work.settings, self._work.models_folder)
             self.enrolled = await enrolment.voices_for(self._work.speakers_folder, means)
+        if self._work.only_speakers and REFINE in self.stages and not artefacts.was_recorded(self._work.folder, REFINE):
+            self.second_pass_error = WorkerError("it had failed when the recording was transcribed")
+            self.stages = tuple(stage for stage in self.stages if stage != REFINE)
         try:
             await self._run(self.stages)
         except ModelError:
