@@ -162,11 +162,11 @@ def word_diarization_errors(
         if chunk.type in {"equal", "substitute"}
         for at in range(chunk.ref_end_idx - chunk.ref_start_idx)
     ]
-    theirs, ours = sorted({one for one, _ in pairs}), sorted({other for _, other in pairs if other is not None})
+    given = [(one, other) for one, other in pairs if other is not None]
+    theirs, ours = sorted({str(one) for one, _ in given}), sorted({other for _, other in given})
     together = np.zeros((len(theirs), len(ours)))
-    for one, other in pairs:
-        if other is not None:
-            together[theirs.index(one), ours.index(other)] += 1
+    for one, other in given:
+        together[theirs.index(str(one)), ours.index(other)] += 1
     rows, columns = linear_sum_assignment(-together)
     return WordDiarizationErrors(len(pairs) - int(together[rows, columns].sum()), len(pairs))
 
