@@ -125,3 +125,17 @@ def test_a_name_names_one_folder_and_stays_itself(text: str) -> None:
     assert checked_name(name) == name
     assert os.path.basename(name) == name  # noqa: PTH119 - pathlib would forgive a slash
     assert len(name.encode()) <= 100
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_learns_belongs_to_the_owner_of_the_state_folder(folder: Path) -> None:
+    put(folder, "a.wav")
+    os.chown(folder.parent, 12345, 12345)
+    with speakers.lock(folder) as is_free:
+        assert is_free
+        with speakers.lock(folder) as is_free_again:
+            assert not is_free_again
+    learnt(folder)
+    everything = [folder, *folder.rglob("*")]
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in everything} == {(12345, 12345)}
+    assert folder / ".lock" in everything

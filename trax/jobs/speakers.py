@@ -145,9 +145,10 @@ def is_clip(path: Path) -> bool:
 
 
 def write(folder: Path, profile: Profile) -> None:
-    """Make what is known of a person durable. Raises StorageError."""
+    """Make what is known of a person durable; what root learns is the daemon's too. Raises StorageError."""
     plain = {name: _clip_to_plain(clip) for name, clip in profile.clips.items()}
     files.write_bytes(folder / profile.name / PROFILE_FILE, json.dumps({"clips": plain}).encode(), FILE_MODE)
+    files.hand_over(folder / profile.name, folder)
 
 
 def make(folder: Path, name: str) -> Path:
@@ -156,9 +157,13 @@ def make(folder: Path, name: str) -> Path:
     return folder / name
 
 
-def lock(folder: Path) -> contextlib.AbstractContextManager[bool]:
-    """Whoever changes what is known of people holds this; yields False where another process does."""
-    return files.locked(folder / _LOCK)
+@contextlib.contextmanager
+def lock(folder: Path) -> Iterator[bool]:
+    """Whoever changes what is known of people holds this; yields False where another process does. Raises StorageError."""
+    with files.locked(folder / _LOCK) as is_free:
+        if is_free:
+            files.hand_over(folder, folder.parent)  # root must not make a lock that the daemon cannot take
+        yield is_free
 
 
 def _known(place: Path) -> dict[str, Clip]:

@@ -36,7 +36,7 @@ async def enroll(settings: Settings, name: str, clips: Sequence[Path], *, is_kep
     Raises SpeakerError for what cannot be enrolled, StorageError where Trax's folders may not be written.
     """
     folders = StateFolders(settings.state_folder)
-    folders.make()
+    files.make_folder(folders.speakers, speakers.FOLDER_MODE)
     name = speakers.checked_name(name)
     _check(clips)
     lanes = local_lanes(settings)
@@ -58,7 +58,7 @@ async def _enroll(settings: Settings, folders: StateFolders, lanes: Lanes, name:
     is_new = not (folders.speakers / name).is_dir()
     place = speakers.make(folders.speakers, name)
     taken = [_take(clip, place) for clip in clips]
-    files.hand_over(place, folders.root)  # what root enrols is the daemon's
+    files.hand_over(place, folders.speakers)  # the daemon must be able to read what root enrols
     profile = await enrolment.learn(folders.speakers, speakers.read(folders.speakers, name), means)
     if problems := [error for clip in taken if (error := profile.clips[clip].error)]:
         if is_new:
@@ -67,12 +67,11 @@ async def _enroll(settings: Settings, folders: StateFolders, lanes: Lanes, name:
             files.remove(place / clip)
         raise SpeakerError(f"{name} was not enrolled. {problems[0]}", advice="Leave that file out, or take another.")
     if not is_kept:
-        for clip in taken:
-            files.remove(place / clip)
         discarded = {clip: replace(profile.clips[clip], is_kept=False) for clip in taken}
         profile = replace(profile, clips={**profile.clips, **discarded})
-        speakers.write(folders.speakers, profile)
-    files.hand_over(place, folders.root)
+        speakers.write(folders.speakers, profile)  # first: a clip that goes before it is said to be discarded is one that was taken away
+        for clip in taken:
+            files.remove(place / clip)
     return _known(profile, speakers.enrolled(folders.speakers), means)
 
 
