@@ -141,7 +141,8 @@ def test_confidence_of_speakers_and_recording_is_that_of_their_turns_by_duration
 
 
 def test_what_diarization_warns_of_is_told() -> None:
-    assert "SPEAKER_00 may be two." in assembled(TALK, Diarization((Turn(0.0, 3.0, "SPEAKER_00"),), ("SPEAKER_00 may be two.",))).warnings
+    told = Diarization((Turn(0.0, 3.0, "SPEAKER_00"),), warnings=("SPEAKER_00 may be two.",))
+    assert "SPEAKER_00 may be two." in assembled(TALK, told).warnings
 
 
 def test_silence_gives_a_valid_empty_transcript_that_says_so() -> None:
