@@ -130,7 +130,7 @@ def test_a_doubtful_word_is_heard_with_its_surroundings():
 
 
 def test_words_that_run_into_each_other_are_in_doubt_together():
-    (part,) = talk(3, doubtful=(1,)).segments
+    (part,) = talk(3, pause=PAUSE / 2, doubtful=(1,)).segments
     words = (*part.words, *later(part, PAUSE + 0.01))
     together = Recognition("en", (replace(part, end=words[-1].end, words=words),))
     (doubt,) = doubtful_spans(together, QUIET_EVERYWHERE, 20.0, THRESHOLD)

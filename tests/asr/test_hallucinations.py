@@ -22,8 +22,8 @@ def said(text: str, start: float = 0.0, *, pace: float = 2.5, probability: float
     return Segment(words[0].start, words[-1].end, words, evidence=evidence_of(tokens, words, no_speech))
 
 
-def reasons(*segments: Segment, speech: tuple[Span, ...] = (Span(0, 600),)) -> list[str | None]:
-    kept, quarantined = sifted(segments, speech)
+def reasons(*segments: Segment, speech: tuple[Span, ...] = (Span(0, 600),), is_calibrated: bool = False) -> list[str | None]:
+    kept, quarantined = sifted(segments, speech, is_calibrated=is_calibrated)
     why = {id(each.segment): each.why for each in quarantined}
     assert sorted((*kept, *(each.segment for each in quarantined)), key=lambda each: each.start) == list(segments)
     return [why.get(id(segment)) for segment in segments]
@@ -69,8 +69,9 @@ def test_nobody_speaks_and_the_model_is_unsure():
 def test_a_stretch_between_silences_of_which_the_model_is_unsure_goes_whole():
     babble = said("six nine", 10, probability=0.4), said("two", 11.5, probability=0.7), said("six six", 12.5, probability=0.4)
     before, after = said("one two three"), said("four", 20, probability=0.4)
-    assert reasons(before, *babble, after) == [None, UNSURE, UNSURE, UNSURE, None]
-    assert reasons(before, *babble, said("four five six seven eight nine", 15)) == [None] * 5  # refined, where a better model is there
+    assert reasons(before, *babble, after, is_calibrated=True) == [None, UNSURE, UNSURE, UNSURE, None]
+    assert reasons(before, *babble, after) == [None] * 5, "what a model thinks of itself is no reason"
+    assert reasons(before, *babble, said("four five six seven eight nine", 15), is_calibrated=True) == [None] * 5  # refined, where a better model is there
 
 
 def test_a_loop_faster_than_speech():

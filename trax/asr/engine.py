@@ -28,6 +28,9 @@ class Options:
 class Engine(Protocol):
     """A loaded model that turns speech into words."""
 
+    #: Whether the scores of its words are probabilities that were measured, not only what the model thinks of itself.
+    is_calibrated: bool
+
     def transcribe(
         self,
         pcm: Pcm,

@@ -72,14 +72,17 @@ class _Heard:
         return " ".join(word.text for word in self.segment.words)
 
 
-def sifted(segments: Sequence[Segment], speech: Sequence[Span]) -> tuple[tuple[Segment, ...], tuple[Quarantined, ...]]:
+def sifted(
+    segments: Sequence[Segment], speech: Sequence[Span], *, is_calibrated: bool = False
+) -> tuple[tuple[Segment, ...], tuple[Quarantined, ...]]:
     """The segments that are believed, and those that are not, each with why; both in order.
 
-    `speech` is what voice activity found, in order. Segments without evidence (PocketSphinx's) are believed.
+    `speech` is what voice activity found, in order. Whole stretches are judged by their words' scores only where these are calibrated: what
+    a model thinks of itself is low for real speech in noise, too. Segments without evidence (PocketSphinx's) are believed.
     """
     near = tuple(_widened(speech))
     heard = [_heard(index, segments, near) for index in range(len(segments))]
-    looping, unsure = _looping([each for each in heard if each is not None]), _unsure(segments)
+    looping, unsure = _looping([each for each in heard if each is not None]), _unsure(segments) if is_calibrated else {}
     kept: list[Segment] = []
     quarantined: list[Quarantined] = []
     for segment, each in zip(segments, heard, strict=True):

@@ -51,6 +51,8 @@ class _Heard(Protocol):
 class PocketSphinx:
     """A loaded decoder. Raises ModelError when the model of the wheel cannot be loaded."""
 
+    is_calibrated = False
+
     def __init__(self) -> None:
         from pocketsphinx import Decoder
 

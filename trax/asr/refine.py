@@ -39,4 +39,4 @@ def refine(
     doubts = doubtful_spans(fast, speech, pcm.duration, threshold)
     voices = tuple(intersection([doubt.span for doubt in doubts], speech))
     heard = engine.transcribe(pcm, voices, replace(options, language=fast.language), on_progress, is_cancelled)
-    return revised(fast, doubts, heard, speech)
+    return revised(fast, doubts, heard, speech, is_calibrated=engine.is_calibrated)

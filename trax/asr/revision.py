@@ -34,13 +34,16 @@ _SAME = 0.5  # of the shorter of two words: what both share when they are the sa
 _SILENCE_SCORE = 0.5  # what hearing nothing is worth where there is no voice
 
 
-def revised(fast: Recognition, doubts: Sequence[Doubt], heard: Recognition, speech: Sequence[Span]) -> Recognition:
+def revised(
+    fast: Recognition, doubts: Sequence[Doubt], heard: Recognition, speech: Sequence[Span], *, is_calibrated: bool = False
+) -> Recognition:
     """The first hearing with what the second one (of the spans of `doubts`) says better, and a `Refinement` for each span.
 
-    `speech` is where voices are (in order, apart). What is replaced leaves its segments, which are parted there and keep their evidence;
-    the new words stand in segments of their own, with the evidence of the second hearing.
+    `speech` is where voices are (in order, apart); `is_calibrated` is said of the second hearing's scores. What is replaced leaves its
+    segments, which are parted there and keep their evidence; the new words stand in segments of their own, with the evidence of the second
+    hearing.
     """
-    believed, invented = _sifted_among(fast, doubts, heard, speech)
+    believed, invented = _sifted_among(fast, doubts, heard, speech, is_calibrated)
     first, second = _Words(fast.segments), _Words(believed)
     suspects = _by_place(invented, [doubt.core for doubt in doubts])
     refinements = tuple(_judged(doubt, first, second, suspects.get(index, ()), speech) for index, doubt in enumerate(doubts))
@@ -51,7 +54,11 @@ def revised(fast: Recognition, doubts: Sequence[Doubt], heard: Recognition, spee
 
 
 def _sifted_among(
-    fast: Recognition, doubts: Sequence[Doubt], heard: Recognition, speech: Sequence[Span]
+    fast: Recognition,
+    doubts: Sequence[Doubt],
+    heard: Recognition,
+    speech: Sequence[Span],
+    is_calibrated: bool,  # noqa: FBT001 - handed on as it came
 ) -> tuple[list[Segment], list[Quarantined]]:
     """What of the second hearing is believed and what is taken for invented, as judged in its surroundings.
 
@@ -61,7 +68,7 @@ def _sifted_among(
     around = [part for segment in fast.segments for part in _parts(segment, spans, inside=False)]
     again = [*heard.segments, *(each.segment for each in heard.quarantined)]
     own = {id(segment) for segment in again}
-    kept, quarantined = sifted(sorted([*around, *again], key=lambda segment: segment.start), speech)
+    kept, quarantined = sifted(sorted([*around, *again], key=lambda segment: segment.start), speech, is_calibrated=is_calibrated)
     invented = [each for each in quarantined if id(each.segment) in own]
     invented += [Quarantined(each, "it repeats itself") for each in kept if id(each) in own and _is_loop(each)]
     return [each for each in kept if id(each) in own], invented

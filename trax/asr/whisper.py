@@ -58,6 +58,7 @@ class Whisper:
         self._window = min(float(model.settings.get("window_seconds", _WHISPER_WINDOW)), _WHISPER_WINDOW)
         self._may_sample = float(model.settings.get("temperature_inc", 1.0)) > 0
         self._calibration = Calibration.of(model.settings)
+        self.is_calibrated = "calibration" in model.settings
         context = model.settings.get("encoder_context", "full")
         if context not in ("full", "window"):
             raise ModelError(f"The model's setting `encoder_context` must be full or window, not {context!r}.")
@@ -86,7 +87,7 @@ class Whisper:
             segments.extend(self._segments(decoded, window, samples, language))
             heard += window.duration
             on_progress(heard / total)
-        kept, quarantined = sifted(segments, speech)
+        kept, quarantined = sifted(segments, speech, is_calibrated=self.is_calibrated)
         return Recognition(language, kept, quarantined)
 
     def _language(self, pcm: Pcm, windows: Sequence[Window], options: Options, stopped: _Stop) -> str:
