@@ -71,7 +71,8 @@ def test_a_stretch_between_silences_of_which_the_model_is_unsure_goes_whole():
     before, after = said("one two three"), said("four", 20, probability=0.4)
     assert reasons(before, *babble, after, is_calibrated=True) == [None, UNSURE, UNSURE, UNSURE, None]
     assert reasons(before, *babble, after) == [None] * 5, "what a model thinks of itself is no reason"
-    assert reasons(before, *babble, said("four five six seven eight nine", 15), is_calibrated=True) == [None] * 5  # refined, where a better model is there
+    surer = said("four five six seven eight nine", 15)
+    assert reasons(before, *babble, surer, is_calibrated=True) == [None] * 5  # refined, where a better model is there
 
 
 def test_a_loop_faster_than_speech():

@@ -22,6 +22,7 @@ models = st.builds(
     size=st.integers(0, 2**40),
     settings=st.dictionaries(text, st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | text, max_size=3),
     pulled=st.dictionaries(text, text, max_size=2),
+    library=st.dictionaries(text, text, max_size=2),
 )
 
 
@@ -50,11 +51,12 @@ def test_values_of_the_wrong_shape_are_refused(wrong):
         Model.from_plain({**PLAIN, **wrong})
 
 
-def test_the_card_of_a_model_that_was_not_pulled_may_say_nothing_of_it():
-    assert Model.from_plain({name: value for name, value in PLAIN.items() if name != "pulled"}).pulled == {}
+@pytest.mark.parametrize("key", ["pulled", "library"])
+def test_a_card_may_say_nothing_of_what_is_empty_for_most(key):
+    assert Model.from_plain({name: value for name, value in PLAIN.items() if name != key}).to_plain()[key] == {}
 
 
-@pytest.mark.parametrize("key", sorted(PLAIN.keys() - {"pulled"}))
+@pytest.mark.parametrize("key", sorted(PLAIN.keys() - {"pulled", "library"}))
 def test_every_field_must_be_there(key):
     with pytest.raises(KeyError):
         Model.from_plain({name: value for name, value in PLAIN.items() if name != key})

@@ -71,7 +71,7 @@ def test_a_model_made_at_set_up_is_found_in_the_state_folder(state_models, monke
     (state_models / "ge2e.onnx").write_bytes(b"not what set-up made")
     ge2e = next(model for model in installed(state_models) if model.name == "ge2e")
     assert ge2e.path == str(state_models / "ge2e.onnx")
-    assert ge2e.settings == {"threshold": 0.32}
+    assert ge2e.settings == {"threshold": 0.32, "profile_accept": 0.83, "profile_suggest": 0.75}
     assert [finding.model for finding in verify(state_models)] == ["ge2e"]
 
 
