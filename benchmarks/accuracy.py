@@ -10,7 +10,6 @@ import hashlib
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from appliance import Appliance, ApplianceError, read_json
 from conversations import Conversation, scripts, write_all
 from goals import report, report_failure
 from machine import this_machine
-from page_sections import write_section
+from page_sections import command_of_this_run, today, write_section
 from scoring import cp_word_errors, diarization_errors, speaker_count_error, word_errors
 from speech_data import is_quick, librispeech, require_data
 
@@ -107,7 +106,7 @@ def main() -> int:
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put the section into this page, such as docs/accuracy.md")
     arguments = parser.parse_args()
     clips = librispeech(require_data())
-    command = ("QUICK=1 " if is_quick() else "") + "make accuracy"
+    command = command_of_this_run()
     with tempfile.TemporaryDirectory(prefix="trax-accuracy-") as temporary:
         sounds, root = Path(temporary) / "sounds", Path(temporary) / "root"
         try:
@@ -118,7 +117,7 @@ def main() -> int:
     print(f"machine: {machine}\ncommand: {command}\nmodels: {', '.join(f'{role} {name}' for role, name in run.models.items())}")
     print(f"time: {run.took:.0f} s for {run.audio:.0f} s of sound\n\n{table(run.scores)}\n")
     if arguments.write is not None:
-        text = section(run, machine=machine, command=command, date=datetime.now(UTC).date().isoformat())
+        text = section(run, machine=machine, command=command, date=today())
         write_section(arguments.write, "conversations", text)
     return report("accuracy", goal_values(run.scores))
 

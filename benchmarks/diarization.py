@@ -11,14 +11,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import diarization_beds as beds
 from diarization_page import COLLAR_S, UP_TO, Bed, Outcome, Result, section, tables
 from goals import report
 from machine import this_machine
-from page_sections import write_section
+from page_sections import command_of_this_run, today, write_section
 from scoring import confused, diarization_errors, overlapped, speaker_count_error
 from speech_data import is_quick, require_data
 
@@ -131,8 +130,8 @@ def main() -> int:
     machine = this_machine()
     print(f"machine: {machine}\nmodel: {model.name}\n\n{tables(found)}\n")
     if arguments.write is not None:
-        command = ("QUICK=1 " if is_quick() else "") + "make accuracy"
-        text = section(found, model=model.name, machine=machine, command=command, date=datetime.now(UTC).date().isoformat())
+        command = command_of_this_run()
+        text = section(found, model=model.name, machine=machine, command=command, date=today())
         write_section(arguments.write, "diarization", text)
     return report("diarization", goal_values(found, METHODS[0]))
 

@@ -10,7 +10,6 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ from appliance import ApplianceError
 from conversations import Conversation, Utterance, order_of_speakers, write_references
 from goals import report, report_failure
 from machine import this_machine
-from page_sections import write_section
+from page_sections import command_of_this_run, today, write_section
 from pauses import find_speech
 from scoring import WordErrors
 from speech_data import REPOSITORY, SAMPLE_RATE, Samples, is_quick, open_wav, require_data
@@ -127,8 +126,8 @@ def main() -> int:
             return report_failure("digit_talk", str(error))
     print(f"machine: {this_machine()}\n\n{table(run.scores)}\n")
     if arguments.write is not None:
-        command = ("QUICK=1 " if is_quick() else "") + "make accuracy"
-        write_section(arguments.write, "digit talk", section(run.scores, command=command, date=datetime.now(UTC).date().isoformat()))
+        command = command_of_this_run()
+        write_section(arguments.write, "digit talk", section(run.scores, command=command, date=today()))
     return report("digit_talk", goal_values(run.scores))
 
 

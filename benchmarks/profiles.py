@@ -12,7 +12,6 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ import numpy as np
 from goals import report
 from machine import Machine, this_machine
 from numpy.typing import NDArray
-from page_sections import write_section
+from page_sections import command_of_this_run, today, write_section
 from speech_data import REPOSITORY, Samples, is_quick, librispeech, read_audio, require_data
 
 from trax.audio.pcm import Pcm
@@ -240,11 +239,10 @@ def main() -> int:
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put the section into this page, such as docs/accuracy.md")
     asked = parser.parse_args()
     counts, equal_errors, model, thresholds = measure(require_data())
-    machine, command, text = this_machine(), ("QUICK=1 " if is_quick() else "") + "make accuracy", table(counts, equal_errors)
+    machine, command, text = this_machine(), command_of_this_run(), table(counts, equal_errors)
     print(f"machine: {machine}\n\n{text}\n")
     if asked.write:
-        date = datetime.now(UTC).date().isoformat()
-        said = section(text, model=model, thresholds=thresholds, machine=machine, command=command, date=date)
+        said = section(text, model=model, thresholds=thresholds, machine=machine, command=command, date=today())
         write_section(asked.write, "speaker profiles", said)
     return report("profiles", goal_values(counts))
 

@@ -12,7 +12,6 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ from digit_beds import KNOWN, Recording, beds, decoded, words_in
 from digits import MODELS, load
 from goals import report
 from machine import this_machine
-from page_sections import write_section
+from page_sections import today, write_section
 from speech_data import REPOSITORY, is_quick, require_data
 from surroundings import NOISY, SURROUNDINGS
 from timed_alignment import Pair, aligned
@@ -115,8 +114,7 @@ def main() -> int:
     text = tables(results)
     print(f"machine: {machine}\n\n{text}\n")
     if asked.write:
-        date = datetime.now(UTC).date().isoformat()
-        write_section(asked.write, "two passes", section(text, windows=asked.windows, machine=machine, command=command, date=date))
+        write_section(asked.write, "two passes", section(text, windows=asked.windows, machine=machine, command=command, date=today()))
     return report("two_passes", *goal_values(results))
 
 

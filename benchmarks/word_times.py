@@ -11,7 +11,6 @@ import argparse
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from digit_beds import KNOWN, Recording, beds, decoded
 from digits import MODELS, plain
 from machine import this_machine
 from numpy.typing import NDArray
-from page_sections import write_section
+from page_sections import today, write_section
 from speech_data import REPOSITORY, is_quick, require_data
 from timed_alignment import Pair, aligned
 from two_passes_result import time_errors
@@ -141,11 +140,10 @@ def table(found: Mapping[str, Sequence[Pair]]) -> str:
 
 def section(text: str, windows: int) -> str:
     """The section of the page."""
-    date = datetime.now(UTC).date().isoformat()
     return f"""## Word times, on digits
 
-Made by `python benchmarks/word_times.py --windows {windows}` on {date}, on clean half minutes of trained speakers, by the model `digits`;
-do not edit by hand. Machine: {this_machine()}.
+Made by `python benchmarks/word_times.py --windows {windows}` on {today()}, on clean half minutes of trained speakers, by the model
+`digits`; do not edit by hand. Machine: {this_machine()}.
 
 {text}
 

@@ -14,14 +14,13 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from goals import report
 from machine import Machine, this_machine
 from numpy.typing import NDArray
-from page_sections import write_section
+from page_sections import command_of_this_run, today, write_section
 from scoring import WordDiarizationErrors, WordErrors, cp_word_errors, word_diarization_errors
 from speech_data import REPOSITORY, SAMPLE_RATE, Samples, is_quick, require_data
 
@@ -265,11 +264,10 @@ def main() -> int:
     asked = parser.parse_args()
     count = _QUICK_CONVERSATIONS if is_quick() else _CONVERSATIONS
     scores = measure(require_data(), count)
-    machine, command, text = this_machine(), ("QUICK=1 " if is_quick() else "") + "make accuracy", table(scores)
+    machine, command, text = this_machine(), command_of_this_run(), table(scores)
     print(f"machine: {machine}\n\n{text}\n")
     if asked.write:
-        date = datetime.now(UTC).date().isoformat()
-        write_section(asked.write, "words and turns", section(text, machine=machine, command=command, date=date, count=count))
+        write_section(asked.write, "words and turns", section(text, machine=machine, command=command, date=today(), count=count))
     return report("words_and_turns", goal_values(scores))
 
 

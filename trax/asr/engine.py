@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from trax.asr.spans import parted
 from trax.audio.pcm import Pcm
 from trax.transcript import Recognition, Segment, Span, Word
 
@@ -52,10 +53,4 @@ class Engine(Protocol):
 
 def utterances(words: Iterable[Word]) -> tuple[Segment, ...]:
     """Words (in order) as segments, a new one after every pause of 0.7 s."""
-    groups: list[list[Word]] = []
-    for word in words:
-        if groups and word.start - groups[-1][-1].end < _UTTERANCE_PAUSE:
-            groups[-1].append(word)
-        else:
-            groups.append([word])
-    return tuple(Segment(group[0].start, group[-1].end, tuple(group)) for group in groups)
+    return tuple(Segment(group[0].start, group[-1].end, tuple(group)) for group in parted(words, _UTTERANCE_PAUSE))

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from trax.asr.evidence import GUESS_LOG_PROBABILITY, LOOP_COMPRESSION, NOBODY_SPEAKS, is_anomalous
 from trax.asr.repeats import Repeat, repeats
-from trax.asr.spans import touching
+from trax.asr.spans import parted, touching
 from trax.asr.stock_phrases import is_stock_phrase
 from trax.transcript import Evidence, Quarantined, Segment, Span, Word
 
@@ -24,7 +24,7 @@ _SOME_DOUBT_OF_SPEECH, _SOME_DOUBT = 0.3, -0.5  # enough to doubt a stock phrase
 _TIME_ERROR = 0.3  # seconds by which a word may be placed beside its sound
 _LEAST_SPEECH, _LITTLE_SPEECH = 0.1, 0.5  # shares of the words' time
 _SILENCE_AROUND = 2.0  # seconds
-_UNSURE, _SEVERAL_WORDS = 0.6, 3  # mean score; of 19,500 words of digits in noise and over the telephone none is in such a stretch
+_UNSURE, _SEVERAL_WORDS = 0.6, 3  # the mean score of so many words or more: real digits in noise stay above it
 
 _FASTEST = 8.0  # words a second; the fastest talkers reach six
 _SEVERAL, _VERY_MANY = 4, 10  # times in a row
@@ -118,23 +118,11 @@ def _unsure(segments: Sequence[Segment]) -> dict[int, str]:
     One unsure segment among others is what refinement is for.
     """
     why: dict[int, str] = {}
-    for stretch in _stretches(segments):
+    for stretch in parted(segments, _SILENCE_AROUND):
         scores = [word.score for segment in stretch for word in segment.words]
         if len(scores) >= _SEVERAL_WORDS and sum(scores) < _UNSURE * len(scores):  # where there is no evidence, `sifted` believes it
             why.update((id(segment), UNSURE) for segment in stretch)
     return why
-
-
-def _stretches(segments: Sequence[Segment]) -> Iterator[list[Segment]]:
-    """The segments, parted where nothing is said for `_SILENCE_AROUND`."""
-    stretch: list[Segment] = []
-    for segment in segments:
-        if stretch and segment.start - stretch[-1].end >= _SILENCE_AROUND:
-            yield stretch
-            stretch = []
-        stretch.append(segment)
-    if stretch:
-        yield stretch
 
 
 def _looping(heard: Sequence[_Heard]) -> dict[int, str]:

@@ -1,11 +1,14 @@
-"""Spans of a recording that are in order and apart: what lies where, in time that does not grow with their number. Pure."""
+"""What lies where in a recording: spans, and whatever has a start and an end, in order. Pure."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
-from trax.transcript import Span
+from trax.transcript import Segment, Span, Word
+
+_Lasting = TypeVar("_Lasting", Word, Segment)
 
 
 def touching(spans: Sequence[Span], start: float, end: float) -> Sequence[Span]:
@@ -25,3 +28,15 @@ def intersection(first: Sequence[Span], second: Sequence[Span]) -> Iterator[Span
             i += 1
         else:
             j += 1
+
+
+def parted(items: Iterable[_Lasting], pause: float) -> Iterator[list[_Lasting]]:
+    """The items, in order, in groups that begin anew where nothing is for `pause` seconds or more."""
+    group: list[_Lasting] = []
+    for item in items:
+        if group and item.start - group[-1].end >= pause:
+            yield group
+            group = []
+        group.append(item)
+    if group:
+        yield group

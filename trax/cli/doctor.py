@@ -102,7 +102,8 @@ def _models(settings: Settings) -> Iterator[Check]:
         yield checks.engine(facts["engine"])
         yield checks.sandbox(facts["defences"])
         yield from checks.models(facts["models"], settings)
-        chosen = tool(settings, "models", "list", json.dumps(snapshot(settings)))["chosen"]
+        # a process of its own, which most settings need not start
+        chosen = tool(settings, "models", "list", json.dumps(snapshot(settings)))["chosen"] if settings.wants_second_pass else {}
         if (second := checks.second_pass(chosen, settings)) is not None:
             yield second
         for finding in facts["findings"]:

